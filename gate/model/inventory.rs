@@ -1,0 +1,169 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Location, Package, Purl};
+
+/// What the target is made of, and what was seen in it and not understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// The packages, sorted by purl, one entry a purl.
+    pub packages: Vec<Package>,
+    /// What was seen and could not be counted, sorted.
+    pub unknowns: Vec<Unknown>,
+    /// The files that were read, sorted: the proof that something was looked at.
+    pub files: Vec<String>,
+}
+
+/// Why something that was seen is not among the packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownKind {
+    /// The file, or a part of it, cannot be read as its format.
+    Unreadable,
+    /// A dependency without a version that could be judged.
+    Unpinned,
+    /// Outside secgate's bounds: too large, too deep, too many.
+    Limit,
+}
+
+/// Something seen and not understood: the inventory without it is incomplete.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Unknown {
+    /// Where.
+    pub location: Location,
+    /// What sort of gap.
+    pub kind: UnknownKind,
+    /// What is wrong and what to do, one sentence.
+    pub reason: String,
+}
+
+impl Inventory {
+    /// Sorts, and joins entries of the same purl into one: locations, parents, licences and catalogers are united, the
+    /// widest scope and the most direct relation win. Every inventory passes through here, so that it does not depend
+    /// on the order of files.
+    #[must_use]
+    pub fn normalised(self) -> Self {
+        let mut by_purl: BTreeMap<Purl, Package> = BTreeMap::new();
+        for package in self.packages {
+            match by_purl.entry(package.purl.clone()) {
+                std::collections::btree_map::Entry::Vacant(slot) => {
+                    slot.insert(package);
+                }
+                std::collections::btree_map::Entry::Occupied(mut slot) => {
+                    join(slot.get_mut(), package);
+                }
+            }
+        }
+        let mut packages: Vec<_> = by_purl.into_values().collect();
+        for package in &mut packages {
+            tidy(&mut package.locations);
+            tidy(&mut package.parents);
+            tidy(&mut package.licenses);
+            tidy(&mut package.found_by);
+        }
+        let (mut unknowns, mut files) = (self.unknowns, self.files);
+        tidy(&mut unknowns);
+        tidy(&mut files);
+        Self { packages, unknowns, files }
+    }
+
+    /// The shortest chain of packages from one that the project names itself to `purl`, both ends included; empty where
+    /// no file tells. Ties go to the chain that sorts first.
+    pub fn path_to<'a>(&'a self, purl: &'a Purl) -> Vec<&'a Purl> {
+        let find = |wanted: &Purl| {
+            self.packages
+                .binary_search_by(|package| package.purl.cmp(wanted))
+                .ok()
+                .and_then(|at| self.packages.get(at))
+        };
+        let mut came_from: BTreeMap<&Purl, Option<&Purl>> = BTreeMap::new();
+        let mut wave = vec![purl];
+        came_from.insert(purl, None);
+        while !wave.is_empty() {
+            let mut next = Vec::new();
+            for at in wave {
+                let Some(package) = find(at) else { continue };
+                if package.direct == Some(true) {
+                    let mut chain = vec![at];
+                    let mut here = at;
+                    while let Some(Some(child)) = came_from.get(here) {
+                        chain.push(child);
+                        here = child;
+                    }
+                    return chain;
+                }
+                for parent in &package.parents {
+                    if !came_from.contains_key(parent) {
+                        came_from.insert(parent, Some(at));
+                        next.push(parent);
+                    }
+                }
+            }
+            wave = next;
+        }
+        Vec::new()
+    }
+}
+
+fn join(into: &mut Package, other: Package) {
+    into.scope = into.scope.widest(other.scope);
+    into.direct = match (into.direct, other.direct) {
+        (Some(a), Some(b)) => Some(a || b),
+        (a, b) => a.or(b),
+    };
+    into.locations.extend(other.locations);
+    into.parents.extend(other.parents);
+    into.licenses.extend(other.licenses);
+    into.found_by.extend(other.found_by);
+    into.source = into.source.take().or(other.source);
+}
+
+fn tidy<T: Ord>(list: &mut Vec<T>) {
+    list.sort();
+    list.dedup();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scope;
+
+    fn package(purl: &str, direct: Option<bool>, parents: &[&str]) -> Package {
+        let mut package = Package::new(purl.parse().unwrap(), "test", Location::file("lock"));
+        package.direct = direct;
+        package.parents = parents.iter().map(|parent| parent.parse().unwrap()).collect();
+        package
+    }
+
+    #[test]
+    fn entries_of_one_purl_become_one() {
+        let mut dev = package("pkg:npm/a@1", Some(false), &[]);
+        dev.scope = Scope::Dev;
+        dev.locations = vec![Location::line("b.lock", 2)];
+        let mut runtime = package("pkg:npm/a@1", Some(true), &[]);
+        runtime.scope = Scope::Runtime;
+        let inventory =
+            Inventory { packages: vec![dev, runtime], ..Inventory::default() }.normalised();
+        assert_eq!(inventory.packages.len(), 1);
+        assert_eq!(inventory.packages[0].scope, Scope::Runtime);
+        assert_eq!(inventory.packages[0].direct, Some(true));
+        assert_eq!(inventory.packages[0].locations.len(), 2);
+    }
+
+    #[test]
+    fn the_path_is_the_shortest_one_and_survives_a_cycle() {
+        let inventory = Inventory {
+            packages: vec![
+                package("pkg:npm/app-dep@1", Some(true), &[]),
+                package("pkg:npm/middle@1", Some(false), &["pkg:npm/app-dep@1", "pkg:npm/leaf@1"]),
+                package("pkg:npm/leaf@1", Some(false), &["pkg:npm/middle@1"]),
+            ],
+            ..Inventory::default()
+        }
+        .normalised();
+        let leaf = "pkg:npm/leaf@1".parse().unwrap();
+        let path: Vec<_> = inventory.path_to(&leaf).into_iter().map(ToString::to_string).collect();
+        assert_eq!(path, ["pkg:npm/app-dep@1", "pkg:npm/middle@1", "pkg:npm/leaf@1"]);
+    }
+}
