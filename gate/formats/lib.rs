@@ -1,0 +1,7 @@
+//! Wire formats: serde types, one file a format.
+
+pub mod gitlab;
+pub mod junit;
+pub mod osv;
+pub mod report;
+pub mod sarif;
