@@ -1,0 +1,212 @@
+use std::collections::HashMap;
+
+use secgate_model::{Purl, Scope};
+use secgate_source::{Entry, Tree};
+
+use crate::{
+    Catalog, CatalogError, Cataloger,
+    document::{Node, parse_toml},
+};
+
+/// `Cargo.lock`, versions 1 to 4 (Cargo book, "Cargo.toml vs Cargo.lock"; source `cargo/core/resolver/encode.rs`).
+///
+/// A package without a `source` is a member of the workspace: it is the project itself, not a component, and what it
+/// depends on is direct. The file does not tell development dependencies from others, so the scope stays unknown.
+#[derive(Debug)]
+pub(crate) struct CargoLock;
+
+impl Cataloger for CargoLock {
+    fn id(&self) -> &'static str {
+        "cargo-lock"
+    }
+
+    fn wants(&self, entry: &Entry) -> bool {
+        entry.name() == "Cargo.lock"
+    }
+
+    fn catalog(
+        &self,
+        entry: &Entry,
+        tree: &Tree,
+        catalog: &mut Catalog,
+    ) -> Result<(), CatalogError> {
+        let text = tree.read_text(entry)?;
+        let root = parse_toml(&text)?;
+        if let Some(version) = root.get("version") {
+            let known = version
+                .scalar()
+                .and_then(|text| text.parse::<u32>().ok())
+                .is_some_and(|v| (1..=4).contains(&v));
+            if !known {
+                return Err(CatalogError::at(
+                    version.line,
+                    "a Cargo.lock version that is not known: 1 to 4 are",
+                ));
+            }
+        }
+        let Some(packages) = root.get("package") else {
+            // An empty workspace writes only its version; a file that says nothing at all is cut off.
+            return if root.get("version").is_some() {
+                Ok(())
+            } else {
+                Err(CatalogError::whole(
+                    "neither `version` nor `[[package]]`: not a Cargo.lock, or cut off",
+                ))
+            };
+        };
+        let locked = packages
+            .expect_list("package")?
+            .iter()
+            .map(Locked::read)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, package) in locked.iter().enumerate() {
+            by_name.entry(package.name).or_default().push(at);
+        }
+        let mut purls: Vec<Option<Purl>> = Vec::with_capacity(locked.len());
+        let mut pushed: Vec<Option<usize>> = Vec::with_capacity(locked.len());
+        for package in &locked {
+            purls.push(None);
+            pushed.push(None);
+            let Some(source) = package.source else { continue };
+            let Some(found) =
+                catalog.package("cargo", None, package.name, package.version, package.line)
+            else {
+                continue;
+            };
+            if let Some(git) = source.strip_prefix("git+") {
+                found.purl = found.purl.clone().with_qualifier("vcs_url", &format!("git+{git}"));
+            } else if !is_crates_io(source) {
+                let url = source.split_once('+').map_or(source, |(_, url)| url);
+                found.purl = found.purl.clone().with_qualifier("repository_url", url);
+            }
+            let purl = found.purl.clone();
+            if let (Some(last), Some(at)) = (purls.last_mut(), pushed.last_mut()) {
+                *last = Some(purl);
+                *at = Some(catalog.packages.len() - 1);
+            }
+        }
+        let mut edges = Vec::new();
+        for (at, package) in locked.iter().enumerate() {
+            for dependency in &package.dependencies {
+                let wanted = Wanted::parse(dependency.expect_text("dependencies")?);
+                let child = by_name.get(wanted.name).into_iter().flatten().copied().find(|at| {
+                    locked.get(*at).is_some_and(|candidate| {
+                        wanted.version.is_none_or(|version| version == candidate.version)
+                    })
+                });
+                let Some(child) = child else {
+                    return Err(CatalogError::at(
+                        dependency.line,
+                        format!("the dependency `{}` is not in the file", wanted.name),
+                    ));
+                };
+                let Some(index) = pushed.get(child).copied().flatten() else { continue };
+                match purls.get(at).and_then(Option::as_ref) {
+                    Some(parent) => edges.push((index, parent.clone())),
+                    None => {
+                        if let Some(found) = catalog.packages.get_mut(index) {
+                            found.direct = Some(true);
+                        }
+                    }
+                }
+            }
+        }
+        catalog.link(edges);
+        let has_root = purls.iter().any(Option::is_none);
+        for package in
+            catalog.packages.iter_mut().filter(|package| has_root && package.direct.is_none())
+        {
+            package.direct = Some(false);
+        }
+        catalog.default_scope(Scope::Unknown);
+        Ok(())
+    }
+}
+
+fn is_crates_io(source: &str) -> bool {
+    matches!(
+        source,
+        "registry+https://github.com/rust-lang/crates.io-index"
+            | "sparse+https://index.crates.io/"
+            | "registry+https://index.crates.io/"
+    )
+}
+
+struct Locked<'n> {
+    name: &'n str,
+    version: &'n str,
+    source: Option<&'n str>,
+    line: u32,
+    dependencies: Vec<&'n Node<'n>>,
+}
+
+impl<'n> Locked<'n> {
+    fn read(node: &'n Node<'n>) -> Result<Self, CatalogError> {
+        node.expect_map("package")?;
+        Ok(Self {
+            name: node.member_text("name")?,
+            version: node.member_text("version")?,
+            source: node.optional_text("source")?,
+            line: node.get("name").map_or(node.line, |name| name.line),
+            dependencies: node.optional_list("dependencies")?.iter().collect(),
+        })
+    }
+}
+
+/// `name`, `name version` or `name version (source)`.
+struct Wanted<'t> {
+    name: &'t str,
+    version: Option<&'t str>,
+}
+
+impl<'t> Wanted<'t> {
+    fn parse(text: &'t str) -> Self {
+        let mut words = text.split(' ');
+        Self { name: words.next().unwrap_or_default(), version: words.next() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::testing::{catalog_text, failure, lines};
+
+    const LOCK: &str = include_str!("../testdata/cargo/Cargo.lock");
+
+    #[test]
+    fn every_package_with_its_line_and_parents() {
+        let catalog = catalog_text(&CargoLock, "Cargo.lock", LOCK);
+        assert_eq!(
+            lines(&catalog),
+            [
+                "pkg:cargo/autocfg@1.1.0:7 direct=false parents=[pkg:cargo/num-traits@0.2.15]",
+                "pkg:cargo/num-traits@0.2.15:19 direct=true parents=[]",
+                "pkg:cargo/tool@0.3.0?vcs_url=git%2Bhttps://github.com/acme/tool%3Frev%3Dabc%23abc0:28 direct=true parents=[]",
+            ]
+            .map(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn faults_name_their_line() {
+        assert_eq!(
+            failure(&CargoLock, "Cargo.lock", ""),
+            "neither `version` nor `[[package]]`: not a Cargo.lock, or cut off"
+        );
+        assert_eq!(
+            failure(&CargoLock, "Cargo.lock", "version = 9\n"),
+            "1: a Cargo.lock version that is not known: 1 to 4 are"
+        );
+        assert_eq!(
+            failure(&CargoLock, "Cargo.lock", "[[package]]\nname = \"a\"\n"),
+            "1: `version` is missing"
+        );
+        let missing =
+            "[[package]]\nname = \"a\"\nversion = \"1.0.0\"\ndependencies = [\n \"gone\",\n]\n";
+        assert_eq!(
+            failure(&CargoLock, "Cargo.lock", missing),
+            "5: the dependency `gone` is not in the file"
+        );
+    }
+}

@@ -1,0 +1,185 @@
+use secgate_model::{Location, Package, Purl, Scope, Unknown, UnknownKind};
+use secgate_source::{Entry, ReadError, Tree};
+
+/// Reads one file format.
+///
+/// A cataloger never walks the tree and never opens a path of its own: it is handed the files that it wants, and may ask
+/// the tree for a neighbour by its exact path. It reports everything the format tells (line, scope, direct or not, parent)
+/// and invents nothing.
+pub trait Cataloger: Sync {
+    /// A short name for `found_by`, for example `cargo-lock`.
+    fn id(&self) -> &'static str;
+
+    /// Whether this file is of the format, by its path alone. `entry.name()` is the last part.
+    fn wants(&self, entry: &Entry) -> bool;
+
+    /// Whether the format records what *is installed* (for example `*.dist-info/METADATA`) rather than what a project
+    /// asks for. Only such files count inside folders of installed packages (`node_modules`, `site-packages`, …), where
+    /// the lockfiles of other people's projects lie about.
+    fn installed(&self) -> bool {
+        false
+    }
+
+    /// Reads the file into `catalog`. An error means that the file as a whole cannot be trusted: what was pushed before
+    /// it is kept, and the gap is recorded.
+    fn catalog(
+        &self,
+        entry: &Entry,
+        tree: &Tree,
+        catalog: &mut Catalog,
+    ) -> Result<(), CatalogError>;
+}
+
+/// Why a file cannot be read as its format.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// It is not well-formed, or says something that the format does not allow.
+    #[error("{message}")]
+    Malformed {
+        /// Line from 1, where known.
+        line: Option<u32>,
+        /// What is wrong, one sentence without a full stop.
+        message: String,
+    },
+    /// It could not be read at all.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl CatalogError {
+    /// A fault at `line`, from 1.
+    pub fn at(line: u32, message: impl Into<String>) -> Self {
+        Self::Malformed { line: Some(line), message: message.into() }
+    }
+
+    /// A fault of the file as a whole.
+    pub fn whole(message: impl Into<String>) -> Self {
+        Self::Malformed { line: None, message: message.into() }
+    }
+}
+
+/// What one cataloger found in one file.
+#[derive(Debug)]
+pub struct Catalog {
+    path: String,
+    cataloger: &'static str,
+    /// The packages, in the order of the file.
+    pub packages: Vec<Package>,
+    /// What was seen and could not be counted.
+    pub unknowns: Vec<Unknown>,
+    pub(crate) unpinned: Vec<Unpinned>,
+}
+
+/// A request that a lockfile may answer.
+#[derive(Debug)]
+pub(crate) struct Unpinned {
+    pub(crate) purl: Option<Purl>,
+    pub(crate) unknown: Unknown,
+}
+
+impl Catalog {
+    /// An empty catalog of the file at `path`.
+    pub fn new(path: &str, cataloger: &'static str) -> Self {
+        Self {
+            path: path.to_owned(),
+            cataloger,
+            packages: Vec::new(),
+            unknowns: Vec::new(),
+            unpinned: Vec::new(),
+        }
+    }
+
+    /// The file being read, relative to the tree's root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Adds a package of purl type `kind` at `line` (from 1; 0 when the format has no lines) and returns it for the rest of
+    /// what is known. `None`, with an [`Unknown`] recorded, when name and version make no purl or the version is empty.
+    pub fn package(
+        &mut self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        version: &str,
+        line: u32,
+    ) -> Option<&mut Package> {
+        if version.is_empty() {
+            self.unpinned(kind, namespace, name, line, "");
+            return None;
+        }
+        match Purl::new(kind, namespace, name, Some(version)) {
+            Ok(purl) => self.purl(purl, line),
+            Err(error) => {
+                self.unreadable(line, error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Adds a package whose purl is ready; it must have a version.
+    pub fn purl(&mut self, purl: Purl, line: u32) -> Option<&mut Package> {
+        if purl.version().is_none() {
+            self.unpinned(purl.kind(), purl.namespace(), purl.name(), line, "");
+            return None;
+        }
+        let location = self.location(line);
+        self.packages.push(Package::new(purl, self.cataloger, location));
+        self.packages.last_mut()
+    }
+
+    /// Records a dependency of purl type `kind` without a version that could be judged: `asked` is what the file says
+    /// instead, or empty. It counts as a gap unless a lockfile beside or above the file names the package.
+    pub fn unpinned(
+        &mut self,
+        kind: &str,
+        namespace: Option<&str>,
+        name: &str,
+        line: u32,
+        asked: &str,
+    ) {
+        let shown: String = name.chars().take(120).collect();
+        let asked: String = asked.chars().take(60).collect();
+        let asked = if asked.is_empty() { String::new() } else { format!(" ({asked})") };
+        self.unpinned.push(Unpinned {
+            purl: Purl::new(kind, namespace, name, None).ok(),
+            unknown: Unknown {
+                location: self.location(line),
+                kind: UnknownKind::Unpinned,
+                reason: format!("{shown}{asked} has no exact version: pin it or commit a lockfile"),
+            },
+        });
+    }
+
+    /// Records a part of the file that cannot be read as its format.
+    pub fn unreadable(&mut self, line: u32, reason: impl Into<String>) {
+        self.unknown(line, UnknownKind::Unreadable, reason.into());
+    }
+
+    /// Records any gap.
+    pub fn unknown(&mut self, line: u32, kind: UnknownKind, reason: String) {
+        let location = self.location(line);
+        self.unknowns.push(Unknown { location, kind, reason });
+    }
+
+    /// Fills in parents: for each `(child index, parent purl)` the parent is added to the child. Indexes are those of
+    /// [`Catalog::packages`].
+    pub fn link(&mut self, edges: impl IntoIterator<Item = (usize, Purl)>) {
+        for (child, parent) in edges {
+            if let Some(package) = self.packages.get_mut(child) {
+                package.parents.push(parent);
+            }
+        }
+    }
+
+    /// Gives every package without a scope this one.
+    pub fn default_scope(&mut self, scope: Scope) {
+        for package in self.packages.iter_mut().filter(|package| package.scope == Scope::Unknown) {
+            package.scope = scope;
+        }
+    }
+
+    fn location(&self, line: u32) -> Location {
+        Location { line: (line > 0).then_some(line), ..Location::file(self.path.clone()) }
+    }
+}

@@ -1,0 +1,18 @@
+//! What a target is made of: a [`Tree`](secgate_source::Tree) or an SBOM in, an [`Inventory`](secgate_model::Inventory)
+//! out. Each file format has one [`Cataloger`] in a file of its own below `catalog/`, registered by one line in
+//! `catalogers.rs`.
+
+mod catalog;
+mod cataloger;
+mod catalogers;
+pub mod document;
+mod links;
+#[cfg(test)]
+mod mutation;
+pub mod sbom;
+mod take;
+
+pub use cataloger::{Catalog, CatalogError, Cataloger};
+pub use catalogers::CATALOGERS;
+pub use sbom::take_sbom;
+pub use take::{VERSION, take_inventory};
