@@ -1,0 +1,375 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+use secgate_model::{
+    AdvisoryData, Confidence, Finding, Inventory, Kind, Locus, Package, Problem, Severity, Target,
+    UnknownKind, Vulnerability,
+};
+use secgate_scan::{About, Job, Need, Scan, ScanError, Scanner, vulnerability_fingerprint};
+
+use crate::{
+    Database, DatabaseError,
+    ecosystem::Coordinates,
+    matching::{Group, match_package},
+    scoring::rate,
+};
+
+/// The scanner that matches an inventory against an advisory database.
+#[derive(Debug)]
+pub struct Audit<'d> {
+    /// The advisories.
+    pub database: &'d Database,
+    /// What it is told to accept.
+    pub options: AuditOptions,
+}
+
+/// What an audit is told to accept as complete.
+#[derive(Debug, Clone, Default)]
+pub struct AuditOptions {
+    /// A dependency without an exact version is worth a note, not a gap.
+    pub accept_unpinned: bool,
+    /// Ecosystems whose absence from the database is accepted.
+    pub accept_missing: Vec<String>,
+}
+
+static ABOUT: About =
+    About { id: "audit", version: env!("CARGO_PKG_VERSION"), needs: &[Need::Inventory] };
+
+impl Scanner for Audit<'_> {
+    fn about(&self) -> &About {
+        &ABOUT
+    }
+
+    fn scan(&self, job: &Job<'_>) -> Result<Scan, ScanError> {
+        let inventory = job.inventory.ok_or_else(|| ScanError::new("there is no inventory"))?;
+        let status = self.database.status();
+        let has_kev = status.kev.is_some();
+        let results: Vec<PackageResult> = inventory
+            .packages
+            .par_iter()
+            .map(|package| self.judge(job.target, inventory, package, has_kev))
+            .collect::<Result<_, _>>()
+            .map_err(|error| {
+                ScanError::new(error.to_string()).with_hint("run `secgate db update` to replace it")
+            })?;
+        let mut scan = Scan {
+            advisories: Some(self.advisory_data()),
+            nothing_to_look_at: inventory.files.is_empty() && inventory.packages.is_empty(),
+            ..Scan::default()
+        };
+        let mut tally = Tally::default();
+        for result in results {
+            scan.findings.extend(result.findings);
+            scan.problems.extend(result.problems);
+            if let Some((class, name)) = result.outside {
+                tally.add(class, name);
+            }
+        }
+        scan.problems.extend(tally.problems(&self.options, status.starter));
+        scan.problems.extend(inventory.unknowns.iter().map(|unknown| Problem {
+            location: Some(unknown.location.clone()),
+            message: unknown.reason.clone(),
+            hint: None,
+            gap: !(self.options.accept_unpinned && unknown.kind == UnknownKind::Unpinned),
+        }));
+        let rejected = status.rejected();
+        if rejected > 0 {
+            scan.problems.push(note(format!(
+                "{rejected} advisories of the source do not follow the OSV schema and were not used; `secgate db status -v` names them"
+            )));
+        }
+        scan.problems.extend(self.old_tables(job.now));
+        scan.detail = format!(
+            "{} packages in {} files against {} advisories{}",
+            inventory.packages.len(),
+            inventory.files.len(),
+            status.records,
+            if status.starter { " (starter data)" } else { "" }
+        );
+        Ok(scan)
+    }
+}
+
+#[derive(Default)]
+struct PackageResult {
+    findings: Vec<Finding>,
+    problems: Vec<Problem>,
+    outside: Option<(Outside, String)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outside {
+    Distribution,
+    NoSource,
+    Elsewhere,
+    NotInDatabase,
+}
+
+/// Packages that were not matched, by class and kind.
+#[derive(Default)]
+struct Tally(BTreeMap<(Outside, String), usize>);
+
+impl Tally {
+    fn add(&mut self, class: Outside, name: String) {
+        *self.0.entry((class, name)).or_default() += 1;
+    }
+
+    fn problems(self, options: &AuditOptions, starter: bool) -> Vec<Problem> {
+        self.0
+            .into_iter()
+            .map(|((class, name), count)| {
+                let packages = if count == 1 { "1 package".to_owned() } else { format!("{count} packages") };
+                match class {
+                    Outside::Distribution => Problem {
+                        location: None,
+                        message: format!("{packages} of type {name} were not judged: this version has no rules for distributions"),
+                        hint: None,
+                        gap: true,
+                    },
+                    Outside::NotInDatabase => Problem {
+                        location: None,
+                        message: format!("{packages} of {name} were not judged: the database has no advisories for {name}"),
+                        hint: Some(if starter {
+                            "run `secgate db update`".to_owned()
+                        } else {
+                            format!("add {name} to the database, or accept the gap with `audit.accept_missing` in secgate.yaml")
+                        }),
+                        gap: !options.accept_missing.contains(&name),
+                    },
+                    Outside::NoSource => note(format!("{packages} of type {name}: nobody publishes advisories for them")),
+                    Outside::Elsewhere => {
+                        note(format!("{packages} of type {name} come from other registries than the advisories are about"))
+                    }
+                }
+            })
+            .collect()
+    }
+}
+
+fn note(message: String) -> Problem {
+    Problem { location: None, message, hint: None, gap: false }
+}
+
+impl Audit<'_> {
+    fn judge(
+        &self,
+        target: &Target,
+        inventory: &Inventory,
+        package: &Package,
+        has_kev: bool,
+    ) -> Result<PackageResult, DatabaseError> {
+        let kind = package.purl.kind().to_owned();
+        let (ecosystem, name, version) = match Coordinates::of(&package.purl) {
+            Coordinates::In { ecosystem, name, version } => (ecosystem, name, version),
+            other => {
+                let class = match other {
+                    Coordinates::Distribution => Outside::Distribution,
+                    Coordinates::Elsewhere => Outside::Elsewhere,
+                    _ => Outside::NoSource,
+                };
+                return Ok(PackageResult {
+                    outside: Some((class, kind)),
+                    ..PackageResult::default()
+                });
+            }
+        };
+        if !self.database.status().covers(ecosystem) {
+            let outside = Some((Outside::NotInDatabase, ecosystem.to_owned()));
+            return Ok(PackageResult { outside, ..PackageResult::default() });
+        }
+        let matches = match_package(self.database, ecosystem, &name, &version)?;
+        let mut result = PackageResult::default();
+        for group in matches.groups {
+            result.findings.push(self.finding(target, inventory, package, group, has_kev)?);
+        }
+        let location = package.locations.first().cloned();
+        if !matches.unjudged.is_empty() {
+            let shown: Vec<&str> = matches.unjudged.iter().take(3).map(String::as_str).collect();
+            let more = matches.unjudged.len().saturating_sub(3);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            result.problems.push(Problem {
+                location: location.clone(),
+                message: format!(
+                    "{} could not be judged: {}{more}",
+                    package.purl,
+                    shown.join("; ")
+                ),
+                hint: Some(
+                    "use a released version, or look at the advisories by hand and waive"
+                        .to_owned(),
+                ),
+                gap: true,
+            });
+        }
+        if !matches.silent.is_empty() {
+            result.problems.push(Problem {
+                location,
+                message: format!(
+                    "{}: {} say nothing about versions",
+                    package.purl,
+                    matches.silent.join(", ")
+                ),
+                hint: None,
+                gap: false,
+            });
+        }
+        Ok(result)
+    }
+
+    fn finding(
+        &self,
+        target: &Target,
+        inventory: &Inventory,
+        package: &Package,
+        group: Group,
+        has_kev: bool,
+    ) -> Result<Finding, DatabaseError> {
+        let (rule, aliases) = group.ids.split_first().map_or_else(
+            || (String::new(), Vec::new()),
+            |(first, rest)| {
+                let mut rest = rest.to_vec();
+                rest.sort();
+                (first.clone(), rest)
+            },
+        );
+        let records = || group.hits.iter().map(|(text, _)| &text.record);
+        let mut vectors: Vec<String> =
+            records().flat_map(|record| record.vectors.iter().cloned()).collect();
+        vectors.sort();
+        vectors.dedup();
+        let rating = records().find_map(|record| record.rating.as_deref());
+        let (cvss, mut severity) = rate(&vectors, rating);
+        // An advisory that is no vulnerability to its publisher is one only if another of the group says so.
+        let informational = group
+            .hits
+            .iter()
+            .all(|(_, affected)| affected.informational.is_some())
+            .then(|| group.hits.first().and_then(|(_, affected)| affected.informational.clone()))
+            .flatten();
+        if severity.is_none() {
+            severity = if let Some(class) = &informational {
+                Some(if class == "unsound" { Severity::Low } else { Severity::Info })
+            } else if group.ids.iter().any(|id| id.starts_with("MAL-")) {
+                // The package itself is the attack.
+                Some(Severity::Critical)
+            } else {
+                None
+            };
+        }
+        let mut epss: Option<crate::Epss> = None;
+        let mut kev = false;
+        for cve in group.ids.iter().filter(|id| id.starts_with("CVE-")) {
+            let found = self.database.epss(cve)?;
+            epss = match (epss, found) {
+                (Some(held), Some(found)) if held.probability >= found.probability => Some(held),
+                (held, found) => found.or(held),
+            };
+            kev |= self.database.kev(cve)?;
+        }
+        let title = records()
+            .map(|record| record.title.as_str())
+            .find(|title| !title.is_empty())
+            .unwrap_or(&rule);
+        let best = records().find(|record| !record.details.is_empty());
+        let mut references: Vec<String> = Vec::new();
+        for url in records().flat_map(|record| &record.references) {
+            if !references.contains(url) && references.len() < 20 {
+                references.push(url.clone());
+            }
+        }
+        let cwe: BTreeSet<u32> = records().flat_map(|record| record.cwe.iter().copied()).collect();
+        let mut affects: Vec<String> = Vec::new();
+        for text in group.hits.iter().flat_map(|(_, affected)| &affected.affects) {
+            if !affects.contains(text) {
+                affects.push(text.clone());
+            }
+        }
+        let published = records().filter_map(|record| record.published).min();
+        let version = package.purl.version().unwrap_or_default();
+        let name = package.purl.full_name("/");
+        let remediation = match (&group.fixed_here, group.fixed_in.last()) {
+            (Some(to), _) => format!("Raise {name} from {version} to {to} or later."),
+            (None, Some(last)) => {
+                format!(
+                    "Fixes are named ({last}), but none of them is clear of every advisory of this group: look at them by hand."
+                )
+            }
+            (None, None) if informational.as_deref() == Some("unmaintained") => {
+                format!("Nobody maintains {name} any more: replace it.")
+            }
+            (None, None) => format!(
+                "No fixed version of {name} is known: replace it, or waive it with a reason."
+            ),
+        };
+        let matched: Vec<&str> = records().map(|record| record.id.as_str()).collect();
+        let forked = package.purl.qualifier("vcs_url").is_some();
+        Ok(Finding {
+            fingerprint: vulnerability_fingerprint(target, &rule, &package.purl),
+            weak_fingerprint: None,
+            scanner: ABOUT.id.to_owned(),
+            seen_by: vec![ABOUT.id.to_owned()],
+            kind: Kind::Vulnerability,
+            title: title.to_owned(),
+            description: best.map(|record| record.details.clone()),
+            severity,
+            // A fork may hold the fix that its version number does not show.
+            confidence: if forked { Confidence::Medium } else { Confidence::High },
+            locus: Locus {
+                component: Some(package.purl.clone()),
+                locations: package.locations.clone(),
+                ..Locus::default()
+            },
+            vulnerability: Some(Vulnerability {
+                cvss,
+                epss: epss.map(|epss| epss.probability),
+                epss_percentile: epss.map(|epss| epss.percentile),
+                kev: has_kev.then_some(kev),
+                fixed_in: group.fixed_in,
+                fixed_here: group.fixed_here,
+                published: published.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+                informational,
+                scope: package.scope,
+                direct: package.direct,
+                path: inventory
+                    .path_to(&package.purl)
+                    .into_iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                affects,
+            }),
+            evidence: Some(format!("{name} {version} is affected by {}", matched.join(", "))),
+            remediation: Some(remediation),
+            references,
+            cwe: cwe.into_iter().collect(),
+            rule,
+            aliases,
+        })
+    }
+
+    /// Tables that are the newest there are at their source, and old all the same: worth a look at the source.
+    fn old_tables(&self, now: Timestamp) -> Vec<Problem> {
+        let status = self.database.status();
+        [("EPSS scores", &status.epss, 7), ("KEV catalogue", &status.kev, 30)]
+            .into_iter()
+            .filter_map(|(name, table, days)| {
+                let published = table.as_ref()?.published?;
+                let age = (now.as_millisecond() - published) / 86_400_000;
+                (age > days).then(|| note(format!("the {name} of the source are {age} days old")))
+            })
+            .collect()
+    }
+
+    fn advisory_data(&self) -> AdvisoryData {
+        let status = self.database.status();
+        let time = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        AdvisoryData {
+            revision: status.revision.clone(),
+            published: status.published_at(),
+            count: status.records,
+            starter: status.starter,
+            epss: status.epss.as_ref().and_then(|table| time(table.checked)),
+            kev: status.kev.as_ref().and_then(|table| time(table.checked)),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use secgate_model::Purl;
+
+/// Where a package's advisories would stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Coordinates {
+    /// In this ecosystem, under this name; the version as its ecosystem writes it.
+    In {
+        /// The OSV ecosystem.
+        ecosystem: &'static str,
+        /// The name there.
+        name: String,
+        /// The version.
+        version: String,
+    },
+    /// A package of an operating system: judged by rules that this version does not have.
+    Distribution,
+    /// Nobody publishes advisories for packages of this type in a form that can be matched by version.
+    NoSource,
+    /// A package of another registry than the ecosystem's public one: the public advisories are not about it.
+    Elsewhere,
+}
+
+impl Coordinates {
+    /// Maps a purl to its ecosystem (OSV schema, "Defined ecosystems"; purl type definitions).
+    pub(crate) fn of(purl: &Purl) -> Self {
+        let version = purl.version().unwrap_or_default();
+        let found = |ecosystem, name: String, version: &str| Self::In {
+            ecosystem,
+            name,
+            version: version.to_owned(),
+        };
+        // An alternate registry may hold anything under the same name; a fork by `vcs_url` is still the same project.
+        let public = matches!(purl.kind(), "maven" | "npm" | "pypi" | "nuget" | "gem" | "composer");
+        if purl.qualifier("repository_url").is_some() && !public {
+            return Self::Elsewhere;
+        }
+        match purl.kind() {
+            "pypi" => found("PyPI", purl.name().to_owned(), version),
+            "cargo" => found("crates.io", purl.name().to_owned(), version),
+            "npm" => found("npm", purl.full_name("/"), version),
+            "golang" => {
+                let name = purl.full_name("/");
+                // Go's own library and tools are versioned `go1.21.3`; the database writes `1.21.3`.
+                let version = match name.as_str() {
+                    "stdlib" | "toolchain" | "std" | "go" => {
+                        version.strip_prefix("go").unwrap_or(version)
+                    }
+                    _ => version,
+                };
+                let name =
+                    if matches!(name.as_str(), "std" | "go") { "stdlib".to_owned() } else { name };
+                found("Go", name, version)
+            }
+            "maven" => found("Maven", purl.full_name(":"), version),
+            "nuget" => found("NuGet", purl.name().to_owned(), version),
+            "gem" => found("RubyGems", purl.name().to_owned(), version),
+            "composer" => found("Packagist", purl.full_name("/"), version),
+            "hex" | "otp" => found("Hex", purl.name().to_owned(), version),
+            "pub" => found("Pub", purl.name().to_owned(), version),
+            "hackage" => found("Hackage", purl.name().to_owned(), version),
+            "cran" => found("CRAN", purl.name().to_owned(), version),
+            "julia" => found("Julia", purl.name().to_owned(), version),
+            "opam" => found("opam", purl.name().to_owned(), version),
+            "swift" => found("SwiftURL", purl.full_name("/"), version),
+            "conan" => found("ConanCenter", purl.name().to_owned(), version),
+            "githubactions" => {
+                // A pinned commit has no order; the release that the workflow's comment names does.
+                let pinned = version.len() == 40 && version.bytes().all(|b| b.is_ascii_hexdigit());
+                let version =
+                    if pinned { purl.qualifier("tag").unwrap_or(version) } else { version };
+                found("GitHub Actions", purl.full_name("/"), version)
+            }
+            "deb" | "apk" | "rpm" | "alpm" | "apkg" => Self::Distribution,
+            _ => Self::NoSource,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(purl: &str, expected: Option<(&str, &str, &str)>) {
+        let found = match Coordinates::of(&purl.parse().unwrap()) {
+            Coordinates::In { ecosystem, name, version } => Some((ecosystem, name, version)),
+            _ => None,
+        };
+        let found = found
+            .as_ref()
+            .map(|(ecosystem, name, version)| (*ecosystem, name.as_str(), version.as_str()));
+        assert_eq!(found, expected, "{purl}");
+    }
+
+    #[test]
+    fn each_type_finds_its_ecosystem() {
+        check("pkg:npm/%40babel/traverse@7.0.0", Some(("npm", "@babel/traverse", "7.0.0")));
+        check(
+            "pkg:golang/github.com/gin-gonic/gin@v1.6.0",
+            Some(("Go", "github.com/gin-gonic/gin", "v1.6.0")),
+        );
+        check("pkg:golang/stdlib@go1.21.3", Some(("Go", "stdlib", "1.21.3")));
+        check(
+            "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1",
+            Some(("Maven", "org.apache.logging.log4j:log4j-core", "2.14.1")),
+        );
+        check("pkg:composer/drupal/core@9.0.0", Some(("Packagist", "drupal/core", "9.0.0")));
+        check(
+            "pkg:githubactions/actions/checkout@8f4b7f84864484a7bf31766abe9204da3cbe65b3?tag=v3.5.0",
+            Some(("GitHub Actions", "actions/checkout", "v3.5.0")),
+        );
+        check("pkg:deb/debian/openssl@1", None);
+        check("pkg:generic/x@1", None);
+        check("pkg:cargo/rand@1.0.0?repository_url=https://crates.acme.example", None);
+        check(
+            "pkg:cargo/rand@1.0.0?vcs_url=git%2Bhttps://github.com/rust-random/rand",
+            Some(("crates.io", "rand", "1.0.0")),
+        );
+    }
+}

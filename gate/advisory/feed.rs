@@ -1,0 +1,339 @@
+use std::{
+    collections::BTreeMap,
+    io::{Read, Seek},
+};
+
+use flate2::read::MultiGzDecoder;
+use rayon::prelude::*;
+use serde::Deserialize;
+
+use crate::{
+    Record, Source,
+    record::{Taken, millis, one_line},
+    status::Enrichment,
+};
+
+/// No advisory is larger; the largest seen are kernel CVEs with two megabytes of versions.
+const MAX_RECORD: u64 = 32 << 20;
+/// Records in one archive.
+const MAX_RECORDS: usize = 4_000_000;
+/// Bytes of an inflated table.
+const MAX_TABLE: u64 = 256 << 20;
+
+/// Why a feed cannot be used. The old database stays.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// It is not what its name says.
+    #[error("{name}: {message}")]
+    Malformed {
+        /// Which part of the source.
+        name: String,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// The tables about CVEs, sorted by CVE.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Tables {
+    /// CVE, probability, percentile.
+    pub(crate) epss: Vec<(u64, f32, f32)>,
+    pub(crate) kev: Vec<u64>,
+}
+
+/// One ecosystem's records as they were read.
+#[derive(Debug, Default)]
+pub(crate) struct Feed {
+    pub(crate) source: Source,
+    pub(crate) records: Vec<Record>,
+    pub(crate) seen: Vec<(String, i64)>,
+}
+
+impl Feed {
+    pub(crate) fn named(name: &str) -> Self {
+        Self { source: Source { name: name.to_owned(), ..Source::default() }, ..Self::default() }
+    }
+
+    /// Takes one record's bytes; `name` is its file's name, for records that cannot say their own.
+    pub(crate) fn take(&mut self, name: &str, bytes: &[u8]) {
+        self.add(read_record(name, bytes));
+    }
+
+    fn add(&mut self, read: ReadRecord) {
+        self.add_taken(read.id, read.modified, read.taken);
+    }
+
+    /// Counts one record under its id.
+    pub(crate) fn add_taken(
+        &mut self,
+        id: String,
+        modified: Option<i64>,
+        taken: Result<Taken, String>,
+    ) {
+        self.source.newest = self.source.newest.max(modified);
+        match taken {
+            Ok(Taken::Record(record)) => {
+                self.source.records += 1;
+                self.records.push(*record);
+            }
+            Ok(Taken::Withdrawn) => self.source.withdrawn += 1,
+            Err(reason) => self.source.rejected.push(format!("{id}: {}", one_line(&reason, 200))),
+        }
+        self.seen.push((id, modified.unwrap_or_default()));
+    }
+
+    pub(crate) fn finish(mut self) -> Self {
+        self.source.rejected.sort();
+        self.seen.sort();
+        self
+    }
+}
+
+struct ReadRecord {
+    id: String,
+    modified: Option<i64>,
+    taken: Result<Taken, String>,
+}
+
+fn read_record(name: &str, bytes: &[u8]) -> ReadRecord {
+    let stem = name.rsplit('/').next().unwrap_or(name).trim_end_matches(".json").to_owned();
+    match serde_json::from_slice::<secgate_formats::osv::Advisory>(bytes) {
+        Ok(osv) => {
+            let modified = millis(&osv.modified);
+            let id = if osv.id.is_empty() { stem } else { one_line(&osv.id, 200) };
+            ReadRecord { id, modified, taken: Record::from_osv(osv) }
+        }
+        Err(error) => ReadRecord { id: stem, modified: None, taken: Err(error.to_string()) },
+    }
+}
+
+/// Reads an `all.zip`: every `*.json` in it is a record.
+pub(crate) fn read_archive<R: Read + Seek + Send>(
+    ecosystem: &str,
+    archive: R,
+) -> Result<Feed, FeedError> {
+    let malformed =
+        |message: String| FeedError::Malformed { name: format!("{ecosystem}/all.zip"), message };
+    let mut archive = zip::ZipArchive::new(archive)
+        .map_err(|error| malformed(format!("not a zip archive: {error}")))?;
+    if archive.len() > MAX_RECORDS {
+        return Err(malformed(format!("more than {MAX_RECORDS} records")));
+    }
+    let mut feed = Feed::named(ecosystem);
+    // Inflating is quick and needs the archive's cursor; parsing is slow and runs on every core, batch by batch, so that
+    // memory holds a batch and not the archive.
+    let mut batch: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut held = 0;
+    for at in 0..archive.len() {
+        let mut file = archive
+            .by_index(at)
+            .map_err(|error| malformed(format!("entry {at} cannot be read: {error}")))?;
+        let name = file
+            .name()
+            .map_err(|error| malformed(format!("entry {at} has no name: {error}")))?
+            .into_owned();
+        if !name.ends_with(".json") {
+            continue;
+        }
+        let mut bytes =
+            Vec::with_capacity(usize::try_from(file.size().min(1 << 20)).unwrap_or_default());
+        file.by_ref().take(MAX_RECORD + 1).read_to_end(&mut bytes).map_err(|error| {
+            malformed(format!("{} cannot be inflated: {error}", one_line(&name, 80)))
+        })?;
+        if bytes.len() as u64 > MAX_RECORD {
+            return Err(malformed(format!(
+                "{} is larger than {MAX_RECORD} bytes",
+                one_line(&name, 80)
+            )));
+        }
+        held += bytes.len();
+        batch.push((name, bytes));
+        if held > 16 << 20 {
+            drain(&mut feed, &mut batch);
+            held = 0;
+        }
+    }
+    drain(&mut feed, &mut batch);
+    if feed.seen.is_empty() {
+        return Err(malformed("it holds no records".to_owned()));
+    }
+    Ok(feed.finish())
+}
+
+fn drain(feed: &mut Feed, batch: &mut Vec<(String, Vec<u8>)>) {
+    let read: Vec<ReadRecord> =
+        batch.par_iter().map(|(name, bytes)| read_record(name, bytes)).collect();
+    for record in read {
+        feed.add(record);
+    }
+    batch.clear();
+}
+
+/// Joins the records of several sources: one that stands in two (a flaw in packages of two ecosystems) counts once, in
+/// its newest form.
+pub(crate) fn join_records(feeds: impl IntoIterator<Item = Record>) -> BTreeMap<String, Record> {
+    let mut all = BTreeMap::<String, Record>::new();
+    for record in feeds {
+        if all.get(&record.id).is_none_or(|held| record.modified > held.modified) {
+            all.insert(record.id.clone(), record);
+        }
+    }
+    all
+}
+
+/// Reads `modified_id.csv`: `modified,id` a line.
+pub(crate) fn read_modified(name: &str, text: &str) -> Result<Vec<(String, i64)>, FeedError> {
+    text.lines()
+        .enumerate()
+        .filter(|(_, line)| !line.is_empty())
+        .map(|(at, line)| {
+            let row =
+                line.split_once(',').and_then(|(time, id)| Some((id.to_owned(), millis(time)?)));
+            row.filter(|(id, _)| !id.is_empty() && !id.contains(['/', '\\']) && !id.contains(".."))
+                .ok_or_else(|| FeedError::Malformed {
+                    name: name.to_owned(),
+                    message: format!("line {}: not `time,id`", at + 1),
+                })
+        })
+        .collect()
+}
+
+/// A CVE id as a number that sorts as ids do: year and sequence.
+pub(crate) fn cve_key(id: &str) -> Option<u64> {
+    let (year, sequence) = id.strip_prefix("CVE-")?.split_once('-')?;
+    let plain = |text: &str| {
+        !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit())
+    };
+    if !plain(year) || !plain(sequence) || year.len() != 4 {
+        return None;
+    }
+    Some(year.parse::<u64>().ok()? << 40 | sequence.parse::<u64>().ok()?)
+}
+
+/// Reads FIRST's EPSS table: gzip or plain CSV, a comment line with the score date, then `cve,epss,percentile`.
+pub(crate) fn read_epss(bytes: &[u8]) -> Result<(Vec<(u64, f32, f32)>, Enrichment), FeedError> {
+    let malformed =
+        |message: String| FeedError::Malformed { name: "EPSS scores".to_owned(), message };
+    let mut text = String::new();
+    let read = if bytes.starts_with(&[0x1f, 0x8b]) {
+        MultiGzDecoder::new(bytes).take(MAX_TABLE).read_to_string(&mut text)
+    } else {
+        bytes.take(MAX_TABLE).read_to_string(&mut text)
+    };
+    read.map_err(|error| malformed(format!("cannot be inflated: {error}")))?;
+    let date = text.lines().next().and_then(|line| line.split("score_date:").nth(1)).map(|rest| {
+        let rest = rest.split(',').next().unwrap_or_default().trim();
+        rest.strip_suffix("+0000").map_or_else(|| rest.to_owned(), |time| format!("{time}Z"))
+    });
+    let published = date.as_deref().and_then(millis);
+    let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| malformed(error.to_string()))?;
+    if header.iter().take(3).ne(["cve", "epss", "percentile"]) {
+        return Err(malformed("its header is not `cve,epss,percentile`".to_owned()));
+    }
+    let mut rows = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(|error| malformed(error.to_string()))?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let share = |at: usize| {
+            row.get(at)?.parse::<f32>().ok().filter(|value| (0.0..=1.0).contains(value))
+        };
+        let parsed = row.get(0).and_then(cve_key).zip(share(1)).zip(share(2));
+        let ((cve, probability), percentile) = parsed.ok_or_else(|| {
+            malformed(format!("line {line}: not a CVE and two figures from 0 to 1"))
+        })?;
+        rows.push((cve, probability, percentile));
+    }
+    if rows.is_empty() {
+        return Err(malformed("it holds no scores".to_owned()));
+    }
+    rows.sort_unstable_by_key(|(cve, ..)| *cve);
+    rows.dedup_by_key(|(cve, ..)| *cve);
+    let enrichment = Enrichment { entries: rows.len() as u64, published, ..Enrichment::default() };
+    Ok((rows, enrichment))
+}
+
+#[derive(Deserialize)]
+struct Catalogue {
+    #[serde(rename = "dateReleased")]
+    released: String,
+    count: Option<u64>,
+    vulnerabilities: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "cveID")]
+    cve: String,
+}
+
+/// Reads CISA's catalogue of known exploited vulnerabilities (JSON).
+pub(crate) fn read_kev(bytes: &[u8]) -> Result<(Vec<u64>, Enrichment), FeedError> {
+    let malformed =
+        |message: String| FeedError::Malformed { name: "KEV catalogue".to_owned(), message };
+    let catalogue: Catalogue =
+        serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+    let listed = catalogue.vulnerabilities.len() as u64;
+    if catalogue.count.is_some_and(|count| count != listed) || listed == 0 {
+        return Err(malformed(format!(
+            "it says it holds {:?} entries and holds {listed}",
+            catalogue.count
+        )));
+    }
+    let mut rows = catalogue
+        .vulnerabilities
+        .iter()
+        .map(|entry| {
+            cve_key(&entry.cve)
+                .ok_or_else(|| malformed(format!("`{}` is no CVE", one_line(&entry.cve, 40))))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    rows.sort_unstable();
+    rows.dedup();
+    let published = millis(&catalogue.released);
+    Ok((
+        rows.clone(),
+        Enrichment { entries: rows.len() as u64, published, ..Enrichment::default() },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cve_numbers_sort_as_ids_do() {
+        assert!(cve_key("CVE-2023-9999") < cve_key("CVE-2023-10000"));
+        assert!(cve_key("CVE-1999-0001") < cve_key("CVE-2023-1"));
+        for bad in ["", "CVE-", "GHSA-1", "CVE-2023-", "CVE-20x3-1", "CVE-2023-1x"] {
+            assert_eq!(cve_key(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn epss_and_kev_say_their_dates() {
+        let text = b"#model_version:v2025.03.14,score_date:2026-08-22T00:00:00+0000\ncve,epss,percentile\nCVE-2023-2,0.5,0.9\nCVE-2023-1,0.1,0.2\n";
+        let (rows, about) = read_epss(text).unwrap();
+        assert_eq!(rows.len(), 2);
+        assert!(rows[0].0 < rows[1].0);
+        assert_eq!(about.published, millis("2026-08-22T00:00:00Z"));
+        assert!(read_epss(b"cve,epss,percentile\nCVE-2023-1,1.5,0.2\n").is_err());
+        assert!(read_epss(b"\x1f\x8bbroken").is_err());
+        let kev = br#"{"dateReleased":"2025-08-25T15:00:00.0Z","count":1,"vulnerabilities":[{"cveID":"CVE-2021-1"}]}"#;
+        assert_eq!(read_kev(kev).unwrap().0.len(), 1);
+        assert!(
+            read_kev(
+                br#"{"dateReleased":"x","count":2,"vulnerabilities":[{"cveID":"CVE-2021-1"}]}"#
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn a_list_of_changes_is_strict() {
+        assert_eq!(read_modified("x", "2024-01-01T00:00:00Z,GHSA-1\n").unwrap().len(), 1);
+        for bad in ["GHSA-1\n", "2024-01-01T00:00:00Z,../x\n", "yesterday,GHSA-1\n"] {
+            assert!(read_modified("x", bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Advisories: a database compiled from OSV feeds into one mapped file, and the scanner that matches an inventory
+//! against it.
+
+mod aliases;
+mod audit;
+mod bytes;
+mod compile;
+mod database;
+mod ecosystem;
+mod feed;
+mod fetch;
+mod layout;
+mod matching;
+mod record;
+mod rustsec_source;
+mod scoring;
+mod starter;
+mod status;
+mod update;
+
+pub use audit::{Audit, AuditOptions};
+pub use database::{Database, DatabaseError, Epss};
+pub use feed::FeedError;
+pub use fetch::{FetchError, Origin};
+pub use matching::{Group, Matches, match_package};
+pub use record::{Affected, Bound, Record};
+pub use starter::starter;
+pub use status::{Enrichment, Source, Status};
+pub use update::{Progress, Silent, UpdateError, UpdateOptions, Updated, build, update};

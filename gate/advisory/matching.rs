@@ -1,0 +1,195 @@
+use secgate_versions::{Membership, Scheme, Version, compare, in_range};
+
+use crate::{
+    Affected, Database, DatabaseError,
+    database::{PackageEntry, Text},
+    record::Bound,
+};
+
+/// What the database says about one package at one version.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Matches {
+    /// One entry an alias group that affects it, by the preferred id.
+    pub groups: Vec<Group>,
+    /// Advisories that could not be judged, as `id: why`.
+    pub unjudged: Vec<String>,
+    /// Advisories that name the package and say nothing about its versions (only commits, or nothing at all), by id.
+    pub silent: Vec<String>,
+}
+
+/// An alias group that affects a package.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Group {
+    /// Every id, preferred first.
+    pub ids: Vec<String>,
+    /// The advisories whose versions hold the package's, by preferred id.
+    pub hits: Vec<(Text, Affected)>,
+    /// Every version that any advisory of the group calls fixed, in order.
+    pub fixed_in: Vec<String>,
+    /// The lowest of them above the version that no advisory of the group affects.
+    pub fixed_here: Option<String>,
+}
+
+/// Matches a package against the database by the OSV schema's evaluation rules: a version is affected when it is among
+/// an entry's `versions` or inside any of its ranges. A range that cannot be judged never hides another that can.
+pub fn match_package(
+    database: &Database,
+    ecosystem: &str,
+    name: &str,
+    version: &str,
+) -> Result<Matches, DatabaseError> {
+    match database.package(ecosystem, name)? {
+        Some(entry) => match_entry(database, &entry, version),
+        None => Ok(Matches::default()),
+    }
+}
+
+fn match_entry(
+    database: &Database,
+    entry: &PackageEntry,
+    text: &str,
+) -> Result<Matches, DatabaseError> {
+    let scheme = Scheme::of_ecosystem(&entry.ecosystem);
+    let version =
+        scheme.and_then(|scheme| scheme.parse(text).ok().map(|version| (scheme, version)));
+    let mut unjudged = Vec::new();
+    let mut silent = Vec::new();
+    let mut hit_records = Vec::new();
+    for (record, affected) in &entry.advisories {
+        match judge(affected, text, version.as_ref()) {
+            Judged::Affected => hit_records.push((*record, affected)),
+            Judged::Clear => {}
+            Judged::Silent => silent.push(*record),
+            Judged::Unknown(why) => unjudged.push((*record, why)),
+        }
+    }
+    let mut matches = Matches::default();
+    for (record, affected) in hit_records {
+        let text = database.text(record)?;
+        match matches.groups.iter_mut().find(|group| group.ids == text.group) {
+            Some(group) => {
+                if group.hits.iter().all(|(held, _)| held.record.id != text.record.id) {
+                    group.hits.push((text, affected.clone()));
+                }
+            }
+            None => matches.groups.push(Group {
+                ids: text.group.clone(),
+                hits: vec![(text, affected.clone())],
+                fixed_in: Vec::new(),
+                fixed_here: None,
+            }),
+        }
+    }
+    for (record, why) in unjudged {
+        let text = database.text(record)?;
+        // Another advisory of the same group that does affect it settles the question.
+        if matches.groups.iter().all(|group| group.ids != text.group) {
+            matches.unjudged.push(format!("{}: {why}", text.record.id));
+        }
+    }
+    for record in silent {
+        matches.silent.push(database.text(record)?.record.id);
+    }
+    if !matches.groups.is_empty() {
+        let mut group_of = Vec::with_capacity(entry.advisories.len());
+        for (record, affected) in &entry.advisories {
+            group_of.push((database.text(*record)?.group, affected));
+        }
+        for group in &mut matches.groups {
+            group.hits.sort_by(|(a, _), (b, _)| {
+                secgate_model::preferred_id_order(&a.record.id, &b.record.id)
+            });
+            let members: Vec<&Affected> = group_of
+                .iter()
+                .filter(|(ids, _)| *ids == group.ids)
+                .map(|(_, affected)| *affected)
+                .collect();
+            (group.fixed_in, group.fixed_here) = fixes(&members, version.as_ref());
+        }
+    }
+    matches.groups.sort_by(|a, b| a.ids.cmp(&b.ids));
+    matches.unjudged.sort();
+    matches.silent.sort();
+    Ok(matches)
+}
+
+enum Judged {
+    Affected,
+    Clear,
+    Silent,
+    Unknown(String),
+}
+
+fn judge(affected: &Affected, text: &str, version: Option<&(Scheme, Version)>) -> Judged {
+    if affected.versions.iter().any(|listed| listed == text) {
+        return Judged::Affected;
+    }
+    // The schema's evaluation calls nothing affected then; the entry is told apart so that somebody can look.
+    if affected.versions.is_empty() && affected.ranges.is_empty() {
+        return Judged::Silent;
+    }
+    let Some((scheme, version)) = version else {
+        return Judged::Unknown(format!("the version `{text}` has no order"));
+    };
+    // `1.0` and `1.0.0` are one release to most ecosystems, however the list writes it.
+    let same = |listed: &String| {
+        scheme
+            .parse(listed)
+            .is_ok_and(|listed| listed.cmp_same(version) == std::cmp::Ordering::Equal)
+    };
+    if affected.versions.iter().any(same) {
+        return Judged::Affected;
+    }
+    let mut unknown = None;
+    for range in &affected.ranges {
+        let events: Vec<_> = range.iter().map(Bound::event).collect();
+        match in_range(*scheme, &events, version) {
+            Membership::Inside => return Judged::Affected,
+            Membership::Outside => {}
+            Membership::Unordered(why) => unknown = Some(format!("`{why}` cannot be ordered")),
+            Membership::Disputed(end) => {
+                unknown = Some(format!("its range ends more than once, first at {end}, and is most likely meant to end at the last"));
+            }
+        }
+    }
+    unknown.map_or(Judged::Clear, Judged::Unknown)
+}
+
+/// The versions that fix a group, and the lowest one above `version` that none of its entries affects.
+fn fixes(
+    members: &[&Affected],
+    version: Option<&(Scheme, Version)>,
+) -> (Vec<String>, Option<String>) {
+    let mut all: Vec<&str> = members
+        .iter()
+        .flat_map(|affected| &affected.ranges)
+        .flatten()
+        .filter_map(|bound| match bound {
+            Bound::Fixed(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    let Some((scheme, installed)) = version else {
+        return (all.into_iter().map(str::to_owned).collect(), None);
+    };
+    all.sort_by(|a, b| compare(*scheme, a, b).unwrap_or(std::cmp::Ordering::Equal));
+    // `1.0` and `1.0.0` are one fix.
+    all.dedup_by(|a, b| compare(*scheme, a, b) == Ok(std::cmp::Ordering::Equal));
+    let here = all.iter().find(|text| {
+        scheme.parse(text).is_ok_and(|candidate| {
+            candidate.cmp_same(installed) == std::cmp::Ordering::Greater && {
+                let candidate = (*scheme, candidate);
+                members.iter().all(|affected| {
+                    matches!(
+                        judge(affected, text, Some(&candidate)),
+                        Judged::Clear | Judged::Silent
+                    )
+                })
+            }
+        })
+    });
+    let here = here.map(|text| (*text).to_owned());
+    (all.into_iter().map(str::to_owned).collect(), here)
+}

@@ -1,0 +1,89 @@
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What a database says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Names the content: 16 hexadecimal digits.
+    pub revision: String,
+    /// Milliseconds since 1970: until when the data is known to be current. That is when the source was last checked,
+    /// unless it looked frozen then: a source whose newest file is more than a week old counts as of that file.
+    pub published: Option<i64>,
+    /// Milliseconds since 1970: when every part of the source was last checked.
+    pub checked: Option<i64>,
+    /// The newest file time that the source gave, milliseconds since 1970.
+    pub newest_file: Option<i64>,
+    /// It is the embedded starter set.
+    pub starter: bool,
+    /// Where it came from.
+    pub origin: String,
+    /// One entry a source, sorted by name.
+    pub sources: Vec<Source>,
+    /// Packages that have an advisory.
+    pub packages: u64,
+    /// Advisories.
+    pub records: u64,
+    /// The EPSS table.
+    pub epss: Option<Enrichment>,
+    /// The KEV catalogue.
+    pub kev: Option<Enrichment>,
+}
+
+/// One ecosystem's feed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The ecosystem.
+    pub name: String,
+    /// Records that count.
+    pub records: u64,
+    /// Records that their publisher withdrew.
+    pub withdrawn: u64,
+    /// Records that do not follow the schema, each as `id: reason`.
+    pub rejected: Vec<String>,
+    /// The newest `modified` of its records, milliseconds since 1970.
+    pub newest: Option<i64>,
+    /// The validator to send with the next request.
+    pub etag: Option<String>,
+    /// The server's file time, as it wrote it.
+    pub last_modified: Option<String>,
+}
+
+/// A table about CVEs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Enrichment {
+    /// How many CVEs it holds.
+    pub entries: u64,
+    /// Its own date, milliseconds since 1970.
+    pub published: Option<i64>,
+    /// When it was last known to be the newest, milliseconds since 1970.
+    pub checked: Option<i64>,
+    /// The validator to send with the next request.
+    pub etag: Option<String>,
+    /// The server's file time, as it wrote it.
+    pub last_modified: Option<String>,
+}
+
+/// A source that has not changed for a week is not kept up: the public export changes every few minutes.
+pub(crate) const FROZEN_MS: i64 = 7 * 24 * 3600 * 1000;
+
+impl Status {
+    /// The time that counts as the data's, of a source checked at `checked` whose newest file has the time `newest`.
+    pub(crate) fn current_until(checked: i64, newest: Option<i64>) -> i64 {
+        newest.filter(|newest| checked - newest > FROZEN_MS).unwrap_or(checked)
+    }
+
+    /// The time at which the data was last known to be current.
+    pub fn published_at(&self) -> Option<Timestamp> {
+        self.published.and_then(|ms| Timestamp::from_millisecond(ms).ok())
+    }
+
+    /// Whether the source publishes advisories for an ecosystem (without suffix).
+    pub fn covers(&self, ecosystem: &str) -> bool {
+        self.sources.iter().any(|source| source.name == ecosystem)
+    }
+
+    /// How many records were rejected.
+    pub fn rejected(&self) -> usize {
+        self.sources.iter().map(|source| source.rejected.len()).sum()
+    }
+}

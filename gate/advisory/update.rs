@@ -1,0 +1,685 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::{sync::Semaphore, task::JoinSet};
+
+use crate::{
+    Database, DatabaseError, FeedError, FetchError, Origin, Record, Source, Status,
+    compile::{Seen, compile},
+    feed::{Feed, Tables, join_records, read_archive, read_epss, read_kev, read_modified},
+    fetch::{Fetched, Validators, client, fetch},
+    record::Taken,
+    rustsec_source::from_markdown,
+    status::Enrichment,
+};
+
+/// Told how an update gets on. Called from several threads.
+pub trait Progress: Send + Sync {
+    /// `bytes` more of `part` have arrived, of `total` if the server says so.
+    fn received(&self, part: &str, bytes: u64, total: Option<u64>);
+    /// `part` is done: what came of it, one line.
+    fn finished(&self, part: &str, outcome: &str);
+}
+
+/// Nobody watches.
+#[derive(Debug)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn received(&self, _: &str, _: u64, _: Option<u64>) {}
+    fn finished(&self, _: &str, _: &str) {}
+}
+
+/// What to fetch, and where to.
+#[derive(Debug, Clone)]
+pub struct UpdateOptions {
+    /// The mirror of the OSV export.
+    pub origin: Origin,
+    /// Only these ecosystems; empty means every one that the mirror lists.
+    pub ecosystems: Vec<String>,
+    /// CISA's catalogue; `None` looks below `enrichment/` of the mirror.
+    pub kev: Option<Origin>,
+    /// FIRST's scores; `None` looks below `enrichment/` of the mirror.
+    pub epss: Option<Origin>,
+    /// Fetch everything anew whatever the present database holds.
+    pub full: bool,
+    /// The database file to replace.
+    pub database: PathBuf,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What an update came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Updated {
+    /// What the new database says of itself.
+    pub status: Status,
+    /// Whether any advisory or table changed.
+    pub changed: bool,
+    /// Things worth saying.
+    pub notes: Vec<String>,
+}
+
+/// Why there is no new database; the old one is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum UpdateError {
+    /// Something could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Something is not what it should be.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The source has no such part.
+    #[error("{origin} has no {part}")]
+    Missing {
+        /// The source.
+        origin: String,
+        /// What was looked for.
+        part: String,
+    },
+    /// The new file could not be written.
+    #[error("{}: {error}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// What was written cannot be read back.
+    #[error("the new database is not usable: {0}")]
+    Database(#[from] DatabaseError),
+    /// The machine has no thread or socket to give.
+    #[error("cannot start: {0}")]
+    Start(io::Error),
+}
+
+const MAX_ARCHIVE: u64 = 8 << 30;
+const MAX_TABLE: u64 = 256 << 20;
+const PARALLEL: usize = 4;
+/// Up to so many changed records are fetched one by one; beyond it the archive is quicker.
+const MAX_SINGLE: usize = 400;
+
+/// Brings the database up to date: fetches what changed, and replaces the file in one step.
+///
+/// The present file stays as it is until the new one is complete, checked and on disk; whatever fails before that, by
+/// error or by `kill -9`, leaves it intact.
+///
+/// # Errors
+/// When any part of the source cannot be had or is malformed: a database that lacks an ecosystem without saying so would
+/// call it clean.
+pub fn update(
+    options: &UpdateOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<Updated, UpdateError> {
+    let room = options
+        .database
+        .parent()
+        .filter(|path| !path.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    fs::create_dir_all(room)
+        .map_err(|error| UpdateError::Write { path: room.to_owned(), error })?;
+    sweep(room, options.now);
+    let old = if options.full { None } else { Database::open(&options.database).ok() };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(UpdateError::Start)?;
+    let work = runtime.block_on(gather(options, old.as_ref(), room, progress))?;
+    let (bytes, updated) = put_together(options, old.as_ref(), work)?;
+    let fresh = Database::from_vec(bytes.clone())?;
+    fresh.verify()?;
+    write(&options.database, room, &bytes)?;
+    Ok(Updated { status: fresh.status().clone(), ..updated })
+}
+
+/// Builds a database from a folder: the OSV export's layout, or a checkout of the RustSec advisory repository.
+///
+/// # Errors
+/// As [`update`].
+pub fn build(
+    options: &UpdateOptions,
+    progress: &Arc<dyn Progress>,
+) -> Result<Updated, UpdateError> {
+    let rustsec = match &options.origin {
+        Origin::Folder(path) => {
+            !path.join("ecosystems.txt").exists() && path.join("crates").is_dir()
+        }
+        Origin::Web(_) => false,
+    };
+    if !rustsec {
+        return update(&UpdateOptions { full: true, ..options.clone() }, progress);
+    }
+    let Origin::Folder(folder) = &options.origin else {
+        unreachable!("only a folder is a checkout")
+    };
+    let room = options
+        .database
+        .parent()
+        .filter(|path| !path.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let (feed, newest) = read_checkout(folder)?;
+    let seen = Seen::from([(feed.source.name.clone(), feed.seen)]);
+    let status = Status {
+        published: Some(Status::current_until(options.now.as_millisecond(), newest)),
+        checked: Some(options.now.as_millisecond()),
+        origin: options.origin.shown(),
+        sources: vec![feed.source],
+        ..Status::default()
+    };
+    let records = join_records(feed.records).into_values().collect();
+    let bytes = compile(records, status, &seen, &Tables::default());
+    let fresh = Database::from_vec(bytes.clone())?;
+    write(&options.database, room, &bytes)?;
+    Ok(Updated { status: fresh.status().clone(), changed: true, notes: Vec::new() })
+}
+
+/// Reads `crates/*/RUSTSEC-*.md` and the file time of the newest.
+fn read_checkout(folder: &Path) -> Result<(Feed, Option<i64>), UpdateError> {
+    let failed =
+        |path: &Path, error: io::Error| UpdateError::Write { path: path.to_owned(), error };
+    let mut feed = Feed::named("crates.io");
+    let mut newest = None;
+    let crates = folder.join("crates");
+    for package in fs::read_dir(&crates).map_err(|error| failed(&crates, error))? {
+        let package = package.map_err(|error| failed(&crates, error))?.path();
+        if !package.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(&package).map_err(|error| failed(&package, error))? {
+            let path = file.map_err(|error| failed(&package, error))?.path();
+            let name = path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default();
+            let Some(id) = name.strip_suffix(".md").filter(|id| id.starts_with("RUSTSEC-")) else {
+                continue;
+            };
+            let mut text = String::new();
+            let opened = fs::File::open(&path).map_err(|error| failed(&path, error))?;
+            let meta = opened.metadata().map_err(|error| failed(&path, error))?;
+            opened.take(4 << 20).read_to_string(&mut text).map_err(|error| failed(&path, error))?;
+            let time = meta
+                .modified()
+                .ok()
+                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+            newest = newest.max(time.and_then(|time| i64::try_from(time.as_millis()).ok()));
+            feed.add_checked(id, from_markdown(&text));
+        }
+    }
+    if feed.seen.is_empty() {
+        return Err(UpdateError::Missing {
+            origin: folder.display().to_string(),
+            part: "crates/*/RUSTSEC-*.md".into(),
+        });
+    }
+    Ok((feed.finish(), newest))
+}
+
+/// What became of one ecosystem.
+enum Part {
+    Unchanged,
+    Full(Feed),
+    /// Changed records, and what the source lists now.
+    Delta(Feed, Vec<(String, i64)>),
+}
+
+struct Gathered {
+    parts: Vec<(String, Part, Validators, Option<i64>)>,
+    kev: Table<Vec<u64>>,
+    epss: Table<Vec<(u64, f32, f32)>>,
+    notes: Vec<String>,
+}
+
+enum Table<T> {
+    Unchanged,
+    Absent,
+    New(T, Enrichment),
+}
+
+async fn gather(
+    options: &UpdateOptions,
+    old: Option<&Database>,
+    room: &Path,
+    progress: &Arc<dyn Progress>,
+) -> Result<Gathered, UpdateError> {
+    let client = client()?;
+    let names = ecosystems(options, &client, room).await?;
+    let permits = Arc::new(Semaphore::new(PARALLEL));
+    let old_seen = match old {
+        Some(database) => database.seen()?,
+        None => Seen::new(),
+    };
+    let mut tasks = JoinSet::new();
+    for name in names {
+        let held = old.and_then(|database| {
+            database.status().sources.iter().find(|source| source.name == name)
+        });
+        let job = Job {
+            origin: options.origin.clone(),
+            client: client.clone(),
+            room: room.to_owned(),
+            validators: held.map(|source| Validators {
+                etag: source.etag.clone(),
+                last_modified: source.last_modified.clone(),
+            }),
+            seen: old_seen.get(&name).cloned(),
+            progress: progress.clone(),
+            name,
+        };
+        let permits = permits.clone();
+        tasks.spawn(async move {
+            let _permit = permits.acquire_owned().await;
+            job.run().await
+        });
+    }
+    let mut parts = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        let part =
+            joined.map_err(|error| UpdateError::Start(io::Error::other(error.to_string())))?;
+        parts.push(part?);
+    }
+    parts.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut notes = Vec::new();
+    let status = old.map(Database::status);
+    let kev_at = options.kev.clone().unwrap_or_else(|| {
+        options.origin.part(&["enrichment", "kev", "known_exploited_vulnerabilities.json"])
+    });
+    let held = status.and_then(|status| status.kev.as_ref());
+    let kev = table(&client, &kev_at, held, room, "KEV catalogue", progress, &mut notes, read_kev)
+        .await?;
+    let epss_at = options.epss.clone().unwrap_or_else(|| {
+        options.origin.part(&["enrichment", "epss", "epss_scores-current.csv.gz"])
+    });
+    let held = status.and_then(|status| status.epss.as_ref());
+    let epss = table(&client, &epss_at, held, room, "EPSS scores", progress, &mut notes, read_epss)
+        .await?;
+    Ok(Gathered { parts, kev, epss, notes })
+}
+
+/// The ecosystems to fetch: base names only, each a folder of the mirror.
+async fn ecosystems(
+    options: &UpdateOptions,
+    client: &reqwest::Client,
+    room: &Path,
+) -> Result<Vec<String>, UpdateError> {
+    let at = options.origin.part(&["ecosystems.txt"]);
+    let missing = || UpdateError::Missing {
+        origin: options.origin.shown(),
+        part: "ecosystems.txt".to_owned(),
+    };
+    let listed = match fetch(client, &at, &Validators::default(), 1 << 20, room, &|_, _| {}).await?
+    {
+        Fetched::Body(mut body) => {
+            let mut text = String::new();
+            body.file.read_to_string(&mut text).map_err(|error| FetchError::Request {
+                url: at.shown(),
+                message: error.to_string(),
+            })?;
+            text.lines()
+                .map(|line| line.trim().to_owned())
+                .filter(|line| !line.is_empty())
+                .collect::<BTreeSet<_>>()
+        }
+        _ => return Err(missing()),
+    };
+    for name in &listed {
+        let plain = name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | ':' | '/'));
+        if !plain || name.contains("..") || name.starts_with(['/', '.']) || name.len() > 100 {
+            return Err(FeedError::Malformed {
+                name: "ecosystems.txt".to_owned(),
+                message: format!("`{}` is no ecosystem", crate::record::one_line(name, 60)),
+            }
+            .into());
+        }
+    }
+    let bases: Vec<String> = listed.into_iter().filter(|name| !name.contains([':', '/'])).collect();
+    if let Some(unknown) = options.ecosystems.iter().find(|name| !bases.contains(name)) {
+        return Err(UpdateError::Missing {
+            origin: options.origin.shown(),
+            part: format!("ecosystem {unknown}"),
+        });
+    }
+    let wanted: Vec<String> = bases
+        .into_iter()
+        .filter(|name| options.ecosystems.is_empty() || options.ecosystems.contains(name))
+        .collect();
+    if wanted.is_empty() { Err(missing()) } else { Ok(wanted) }
+}
+
+struct Job {
+    name: String,
+    origin: Origin,
+    client: reqwest::Client,
+    room: PathBuf,
+    /// Validators of `modified_id.csv` at the last update.
+    validators: Option<Validators>,
+    seen: Option<Vec<(String, i64)>>,
+    progress: Arc<dyn Progress>,
+}
+
+impl Job {
+    async fn run(self) -> Result<(String, Part, Validators, Option<i64>), UpdateError> {
+        let list = self.origin.part(&[&self.name, "modified_id.csv"]);
+        let known = self.validators.clone().filter(|_| self.seen.is_some()).unwrap_or_default();
+        let (validators, time, wanted) =
+            match fetch(&self.client, &list, &known, MAX_TABLE, &self.room, &|_, _| {}).await? {
+                Fetched::Unmodified => {
+                    self.progress.finished(&self.name, "unchanged");
+                    return Ok((self.name, Part::Unchanged, known, None));
+                }
+                // A mirror without lists of changes is read whole each time.
+                Fetched::Missing => (Validators::default(), None, None),
+                Fetched::Body(mut body) => {
+                    let mut text = String::new();
+                    body.file.read_to_string(&mut text).map_err(|error| FetchError::Request {
+                        url: list.shown(),
+                        message: error.to_string(),
+                    })?;
+                    let rows = read_modified(&format!("{}/modified_id.csv", self.name), &text)?;
+                    (body.validators, body.file_time, Some(rows))
+                }
+            };
+        if let (Some(rows), Some(seen)) = (wanted, &self.seen) {
+            let held: BTreeMap<&str, i64> =
+                seen.iter().map(|(id, time)| (id.as_str(), *time)).collect();
+            let changed: Vec<&String> = rows
+                .iter()
+                .filter(|(id, time)| held.get(id.as_str()) != Some(time))
+                .map(|(id, _)| id)
+                .collect();
+            if changed.len() <= MAX_SINGLE
+                && let Some(feed) = self.single(&changed).await?
+            {
+                let count = feed.seen.len();
+                self.progress.finished(&self.name, &format!("{count} changed"));
+                return Ok((self.name, Part::Delta(feed, rows), validators, time));
+            }
+        }
+        let (feed, archive_time) = self.whole().await?;
+        self.progress.finished(&self.name, &format!("{} advisories", feed.source.records));
+        Ok((self.name, Part::Full(feed), validators, time.max(archive_time)))
+    }
+
+    /// The changed records one by one; `None` when the mirror does not have them as files of their own.
+    async fn single(&self, changed: &[&String]) -> Result<Option<Feed>, UpdateError> {
+        let mut feed = Feed::named(&self.name);
+        for id in changed {
+            let at = self.origin.part(&[&self.name, &format!("{id}.json")]);
+            let fetched = fetch(
+                &self.client,
+                &at,
+                &Validators::default(),
+                32 << 20,
+                &self.room,
+                &|bytes, total| {
+                    self.progress.received(&self.name, bytes, total);
+                },
+            )
+            .await?;
+            let Fetched::Body(mut body) = fetched else { return Ok(None) };
+            let mut bytes = Vec::new();
+            body.file.read_to_end(&mut bytes).map_err(|error| FetchError::Request {
+                url: at.shown(),
+                message: error.to_string(),
+            })?;
+            feed.take(id, &bytes);
+        }
+        Ok(Some(feed.finish()))
+    }
+
+    async fn whole(&self) -> Result<(Feed, Option<i64>), UpdateError> {
+        let at = self.origin.part(&[&self.name, "all.zip"]);
+        let fetched = fetch(
+            &self.client,
+            &at,
+            &Validators::default(),
+            MAX_ARCHIVE,
+            &self.room,
+            &|bytes, total| {
+                self.progress.received(&self.name, bytes, total);
+            },
+        )
+        .await?;
+        let Fetched::Body(body) = fetched else {
+            return Err(UpdateError::Missing {
+                origin: self.origin.shown(),
+                part: format!("{}/all.zip", self.name),
+            });
+        };
+        let (name, time) = (self.name.clone(), body.file_time);
+        let feed = tokio::task::spawn_blocking(move || {
+            read_archive(&name, io::BufReader::with_capacity(1 << 18, body.file))
+        })
+        .await
+        .map_err(|error| UpdateError::Start(io::Error::other(error.to_string())))??;
+        Ok((feed, time))
+    }
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call for two tables, each argument of its own kind"
+)]
+async fn table<T>(
+    client: &reqwest::Client,
+    at: &Origin,
+    held: Option<&Enrichment>,
+    room: &Path,
+    name: &str,
+    progress: &Arc<dyn Progress>,
+    notes: &mut Vec<String>,
+    read: fn(&[u8]) -> Result<(T, Enrichment), FeedError>,
+) -> Result<Table<T>, UpdateError> {
+    let known = held
+        .map(|table| Validators {
+            etag: table.etag.clone(),
+            last_modified: table.last_modified.clone(),
+        })
+        .unwrap_or_default();
+    let fetched = fetch(client, at, &known, MAX_TABLE, room, &|bytes, total| {
+        progress.received(name, bytes, total)
+    })
+    .await?;
+    match fetched {
+        Fetched::Unmodified => {
+            progress.finished(name, "unchanged");
+            Ok(Table::Unchanged)
+        }
+        Fetched::Missing => {
+            progress.finished(name, "not there");
+            notes.push(format!("no {name} at {}", at.shown()));
+            Ok(Table::Absent)
+        }
+        Fetched::Body(mut body) => {
+            let mut bytes = Vec::with_capacity(usize::try_from(body.length).unwrap_or_default());
+            body.file.read_to_end(&mut bytes).map_err(|error| FetchError::Request {
+                url: at.shown(),
+                message: error.to_string(),
+            })?;
+            let (rows, about) = read(&bytes)?;
+            progress.finished(name, &format!("{} entries", about.entries));
+            let Validators { etag, last_modified } = body.validators;
+            Ok(Table::New(rows, Enrichment { etag, last_modified, ..about }))
+        }
+    }
+}
+
+fn put_together(
+    options: &UpdateOptions,
+    old: Option<&Database>,
+    work: Gathered,
+) -> Result<(Vec<u8>, Updated), UpdateError> {
+    let mut status = Status {
+        checked: Some(options.now.as_millisecond()),
+        origin: options.origin.shown(),
+        ..Status::default()
+    };
+    let before = old.map(Database::status);
+    let now = options.now.as_millisecond();
+    // A part that has not changed has the file time that it had before.
+    let remembered = before.and_then(|status| status.newest_file);
+    let newest_file = work.parts.iter().filter_map(|(.., time)| *time).chain(remembered).max();
+    status.newest_file = newest_file;
+    status.published = Some(Status::current_until(now, newest_file));
+    let same_parts = before.is_some_and(|before| {
+        before.sources.len() == work.parts.len()
+            && work.parts.iter().all(|(_, part, ..)| matches!(part, Part::Unchanged))
+    });
+    let same_tables = matches!(work.kev, Table::Unchanged | Table::Absent)
+        && matches!(work.epss, Table::Unchanged | Table::Absent);
+    if let (Some(old), true, true) = (old, same_parts, same_tables) {
+        let status = Status {
+            checked: status.checked,
+            published: status.published,
+            origin: status.origin,
+            ..old.status().clone()
+        };
+        return Ok((
+            old.restamped(status)?,
+            Updated { status: Status::default(), changed: false, notes: work.notes },
+        ));
+    }
+    let (mut held, mut seen, tables) = match old {
+        Some(old) => {
+            let (records, seen, tables) = old.unpack()?;
+            (join_records(records), seen, tables)
+        }
+        None => (BTreeMap::new(), Seen::new(), Tables::default()),
+    };
+    let names: BTreeSet<&String> = work.parts.iter().map(|(name, ..)| name).collect();
+    seen.retain(|name, _| names.contains(name));
+    let mut fresh: Vec<Record> = Vec::new();
+    for (name, part, validators, _) in work.parts {
+        let earlier =
+            before.and_then(|status| status.sources.iter().find(|source| source.name == name));
+        let source = match part {
+            Part::Unchanged => earlier.cloned().unwrap_or_default(),
+            Part::Full(feed) => {
+                seen.insert(name.clone(), feed.seen);
+                fresh.extend(feed.records);
+                feed.source
+            }
+            Part::Delta(feed, listed) => {
+                let changed: BTreeSet<&String> = feed.seen.iter().map(|(id, _)| id).collect();
+                changed.iter().for_each(|id| {
+                    held.remove(*id);
+                });
+                let stays = |line: &&String| {
+                    line.split(": ").next().is_none_or(|id| !changed.contains(&id.to_owned()))
+                };
+                let mut rejected: Vec<String> = earlier
+                    .iter()
+                    .flat_map(|source| &source.rejected)
+                    .filter(stays)
+                    .cloned()
+                    .collect();
+                rejected.extend(feed.source.rejected);
+                rejected.sort();
+                let newest = listed.iter().map(|(_, time)| *time).max();
+                seen.insert(name.clone(), listed);
+                fresh.extend(feed.records);
+                Source { name: name.clone(), rejected, newest, ..Source::default() }
+            }
+        };
+        status.sources.push(Source {
+            etag: validators.etag,
+            last_modified: validators.last_modified,
+            ..source
+        });
+    }
+    // A record stays while any source still lists it.
+    let listed: BTreeSet<&String> = seen.values().flatten().map(|(id, _)| id).collect();
+    held.retain(|id, _| listed.contains(id));
+    let records = join_records(held.into_values().chain(fresh));
+    for source in &mut status.sources {
+        let ids = seen.get(&source.name).map(Vec::as_slice).unwrap_or_default();
+        source.records = ids.iter().filter(|(id, _)| records.contains_key(id)).count() as u64;
+        source.withdrawn =
+            (ids.len() as u64).saturating_sub(source.records + source.rejected.len() as u64);
+    }
+    let mut merged = tables;
+    match work.kev {
+        Table::New(rows, about) => {
+            merged.kev = rows;
+            status.kev = Some(Enrichment { checked: Some(now), ..about });
+        }
+        Table::Unchanged => {
+            let held = before.and_then(|status| status.kev.clone());
+            status.kev = held.map(|table| Enrichment { checked: Some(now), ..table });
+        }
+        Table::Absent => status.kev = before.and_then(|status| status.kev.clone()),
+    }
+    match work.epss {
+        Table::New(rows, about) => {
+            merged.epss = rows;
+            status.epss = Some(Enrichment { checked: Some(now), ..about });
+        }
+        Table::Unchanged => {
+            let held = before.and_then(|status| status.epss.clone());
+            status.epss = held.map(|table| Enrichment { checked: Some(now), ..table });
+        }
+        Table::Absent => status.epss = before.and_then(|status| status.epss.clone()),
+    }
+    let bytes = compile(records.into_values().collect(), status, &seen, &merged);
+    Ok((bytes, Updated { status: Status::default(), changed: true, notes: work.notes }))
+}
+
+const PREFIX: &str = ".secgate-db-";
+
+/// Writes the new file beside the old one, makes sure that it is on disk, and renames it over.
+fn write(path: &Path, room: &Path, bytes: &[u8]) -> Result<(), UpdateError> {
+    let failed = |error: io::Error| UpdateError::Write { path: path.to_owned(), error };
+    fs::create_dir_all(room).map_err(failed)?;
+    let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(room).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // A database is no secret, and other users' runs share it.
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    }
+    file.persist(path).map_err(|error| failed(error.error))?;
+    // The rename itself must survive a power cut; a file system that cannot sync a folder still has the file.
+    let _ = fs::File::open(room).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
+/// Removes what killed updates left behind more than an hour ago.
+fn sweep(room: &Path, now: Timestamp) {
+    let Ok(listing) = fs::read_dir(room) else { return };
+    for item in listing.flatten() {
+        let ours = item.file_name().to_string_lossy().starts_with(PREFIX);
+        let age = item
+            .metadata()
+            .ok()
+            .and_then(|meta| meta.modified().ok())
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+            .and_then(|time| {
+                Duration::from_secs(u64::try_from(now.as_second()).ok()?).checked_sub(time)
+            });
+        if ours && age.is_some_and(|age| age > Duration::from_secs(3600)) {
+            let _ = fs::remove_file(item.path());
+        }
+    }
+}
+
+impl Feed {
+    fn add_checked(&mut self, id: &str, taken: Result<Taken, String>) {
+        let modified = match &taken {
+            Ok(Taken::Record(record)) => record.modified,
+            _ => 0,
+        };
+        self.add_taken(id.to_owned(), Some(modified).filter(|time| *time > 0), taken);
+    }
+}
