@@ -1,0 +1,158 @@
+use std::path::Path;
+
+use secgate_model::{Ended, Finding, Inventory, Outcome as Left, Target, TargetKind};
+use secgate_scan::{
+    import::{Recognised, import},
+    merge_findings,
+};
+
+use crate::{
+    args::GateArgs,
+    environment,
+    exit::{Failure, Outcome},
+    judge::{Case, baseline_of, conclude, policy_for, verdict},
+    settings::{MAX_REPORT, Settings, read},
+};
+
+pub(crate) fn run(args: &GateArgs) -> Outcome {
+    let common = &args.common;
+    let started = common.at.unwrap_or_else(environment::now);
+    let settings = Settings::read(common, None)?;
+    let policy = policy_for(&settings, common, &args.stage)?;
+    let mut gathered = Gathered::default();
+    for path in &args.reports {
+        gathered.add(path)?;
+    }
+    let target = gathered.target.unwrap_or_else(|| Target {
+        kind: TargetKind::Path,
+        name: "reports".to_owned(),
+        digest: None,
+        revision: None,
+    });
+    let baseline = match &common.baseline {
+        Some(named) => {
+            let mut earlier = Gathered::default();
+            earlier.add(Path::new(named))?;
+            if earlier
+                .outcomes
+                .iter()
+                .any(|outcome| matches!(outcome.ended, Ended::Failed | Ended::Partial))
+            {
+                return Err(Failure::evidence(format!(
+                    "the baseline {named} is incomplete: its evidence has gaps"
+                )));
+            }
+            Some(baseline_of(&merge_findings(earlier.findings)))
+        }
+        None => None,
+    };
+    let findings = merge_findings(gathered.findings);
+    let case = Case {
+        target: &target,
+        inventory: Some(&gathered.inventory),
+        findings: &findings,
+        outcomes: &gathered.outcomes,
+        base_path: None,
+        started,
+    };
+    let verdict = verdict(&case, &settings, &policy, &args.stage, baseline.as_ref());
+    conclude(&case, &[verdict], common, &common.output, &settings)
+}
+
+/// What several reports say together.
+#[derive(Default)]
+struct Gathered {
+    findings: Vec<Finding>,
+    outcomes: Vec<Left>,
+    inventory: Inventory,
+    target: Option<Target>,
+}
+
+impl Gathered {
+    fn add(&mut self, path: &Path) -> Result<(), Failure> {
+        let failed = |error: String| Failure::evidence(format!("{}: {error}", path.display()));
+        let bytes = read(path, MAX_REPORT).map_err(|error| failed(error.to_string()))?;
+        match import(&path.display().to_string(), &bytes).map_err(Failure::evidence)? {
+            Recognised::Own => {
+                let document = secgate_formats::report::ReportDocument::from_slice(&bytes)
+                    .map_err(|error| failed(error.to_string()))?;
+                let report = secgate_report::read::report(&document)
+                    .map_err(|error| failed(error.to_string()))?;
+                self.same_target(path, report.target)?;
+                self.findings.extend(report.findings);
+                report.outcomes.into_iter().for_each(|outcome| self.left(outcome));
+                self.inventory.packages.extend(report.inventory.packages);
+                self.inventory = std::mem::take(&mut self.inventory).normalised();
+            }
+            Recognised::Foreign(imported) => {
+                if let Some(target) = imported.target {
+                    self.same_target(path, target)?;
+                }
+                self.findings.extend(imported.findings);
+                for scanner in &imported.stands_for {
+                    self.left(Left { scanner: (*scanner).to_owned(), ..imported.outcome.clone() });
+                }
+                self.left(imported.outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// Several reports of one scanner are one piece of evidence, as good as the worst of them.
+    fn left(&mut self, outcome: Left) {
+        match self.outcomes.iter_mut().find(|held| held.scanner == outcome.scanner) {
+            None => self.outcomes.push(outcome),
+            Some(held) => {
+                let rank = |ended: Ended| match ended {
+                    Ended::Skipped => 0,
+                    Ended::Complete => 1,
+                    Ended::Partial => 2,
+                    Ended::Failed => 3,
+                };
+                if rank(outcome.ended) > rank(held.ended) {
+                    held.ended = outcome.ended;
+                    held.detail = outcome.detail;
+                }
+                held.problems.extend(outcome.problems);
+                held.problems.sort();
+                held.problems.dedup();
+                held.took_ms = held.took_ms.saturating_add(outcome.took_ms);
+                held.advisories = match (held.advisories.take(), outcome.advisories) {
+                    // The older data decides whether the evidence is fresh, starter data whether it is enough.
+                    (Some(a), Some(b)) => {
+                        let worse = if b.starter || (!a.starter && b.published < a.published) {
+                            b
+                        } else {
+                            a
+                        };
+                        Some(worse)
+                    }
+                    // One of them does not say, and so nobody can say of both.
+                    _ => None,
+                };
+            }
+        }
+    }
+
+    fn same_target(&mut self, path: &Path, target: Target) -> Result<(), Failure> {
+        match &self.target {
+            Some(held)
+                if held.digest.is_some()
+                    && target.digest.is_some()
+                    && held.digest != target.digest =>
+            {
+                Err(Failure::evidence(format!(
+                    "{} is about {}, the reports before it about {}: one verdict is about one subject",
+                    path.display(),
+                    target.digest.as_ref().map_or("", secgate_model::Digest::as_str),
+                    held.digest.as_ref().map_or("", secgate_model::Digest::as_str),
+                )))
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.target = Some(target);
+                Ok(())
+            }
+        }
+    }
+}

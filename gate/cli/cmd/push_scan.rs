@@ -1,0 +1,154 @@
+use std::{
+    io::{IsTerminal, Read},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use secgate_source::repository_top;
+
+use crate::{
+    args::PushScanArgs,
+    environment,
+    exit::{Failure, Outcome, PASS},
+    judge::{Case, baseline_of, conclude, policy_for, verdict},
+    look::{Looked, look_at_revision},
+    settings::Settings,
+};
+
+use super::audit::STAGE;
+
+/// One ref that is about to be pushed: the commit, and what the remote holds of it so far.
+#[derive(Debug, PartialEq, Eq)]
+struct Push {
+    commit: String,
+    remote: Option<String>,
+}
+
+pub(crate) fn run(args: &PushScanArgs) -> Outcome {
+    let common = &args.common;
+    let started = common.at.unwrap_or_else(environment::now);
+    let settings = Settings::read(common, None)?;
+    let top = repository_top(Path::new("."))
+        .ok_or_else(|| Failure::usage("this is no git repository"))?;
+    let pushes = pushes(&top)?;
+    if pushes.is_empty() {
+        return Ok(PASS);
+    }
+    let scanners = ["audit"];
+    let policy = policy_for(&settings, common, STAGE)?.only_scanners(STAGE, &scanners);
+    let database = settings.database(common)?;
+    // The configuration decides which part of the repository is judged.
+    let target = settings.config.target().canonicalize()?;
+    let folder =
+        target.strip_prefix(&top).ok().and_then(Path::to_str).unwrap_or_default().to_owned();
+    let mut worst = PASS;
+    for push in pushes {
+        let looked =
+            look_at_revision(&top, &push.commit, &folder, &settings, &database, &scanners)?;
+        let before: Option<Looked> = match &push.remote {
+            Some(remote) => {
+                Some(look_at_revision(&top, remote, &folder, &settings, &database, &scanners)?)
+            }
+            None => None,
+        };
+        // What the remote holds already is not this push's to repair.
+        let baseline = before.map(|before| baseline_of(&before.ran.findings));
+        let case = Case {
+            target: &looked.target,
+            inventory: Some(&looked.inventory),
+            findings: &looked.ran.findings,
+            outcomes: &looked.ran.outcomes,
+            base_path: looked.base_path.clone(),
+            started,
+        };
+        let verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
+        let code = conclude(&case, &[verdict], common, &common.output, &settings)?;
+        worst = worst.max(code);
+    }
+    Ok(worst)
+}
+
+/// What is pushed: from git's hook input, from the `pre-commit` program's variables, or the branch against its upstream.
+fn pushes(top: &Path) -> Result<Vec<Push>, Failure> {
+    let mut text = String::new();
+    if !std::io::stdin().is_terminal() {
+        std::io::stdin().lock().take(1 << 20).read_to_string(&mut text)?;
+    }
+    if !text.trim().is_empty() {
+        return parse(&text, &|commit| is_known(top, commit));
+    }
+    if let Some(commit) = environment::variable("PRE_COMMIT_TO_REF") {
+        let remote = environment::variable("PRE_COMMIT_FROM_REF")
+            .filter(|remote| !is_zero(remote) && is_known(top, remote));
+        return Ok(vec![Push { commit, remote }]);
+    }
+    let resolve = |name: &str| -> Option<String> {
+        let out = git(top, &["rev-parse", "--verify", "--quiet", name])?;
+        Some(out.trim().to_owned()).filter(|text| !text.is_empty())
+    };
+    let commit = resolve("HEAD^{commit}")
+        .ok_or_else(|| Failure::usage("there is no commit to judge yet"))?;
+    Ok(vec![Push { commit, remote: resolve("@{upstream}^{commit}") }])
+}
+
+/// githooks(5), pre-push: `local-ref local-name remote-ref remote-name` a line; a deletion has an all-zero local name.
+fn parse(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Vec<Push>, Failure> {
+    let mut pushes = Vec::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let &[_, commit, _, remote] = words.as_slice() else {
+            return Err(Failure::usage(format!("`{line}` is not what git gives a pre-push hook")));
+        };
+        if is_zero(commit) {
+            continue;
+        }
+        let remote = (!is_zero(remote) && known(remote)).then(|| remote.to_owned());
+        let push = Push { commit: commit.to_owned(), remote };
+        if !pushes.contains(&push) {
+            pushes.push(push);
+        }
+    }
+    Ok(pushes)
+}
+
+fn is_zero(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte == b'0')
+}
+
+/// Whether the commit is in this repository; the remote's newest may not have been fetched.
+fn is_known(top: &Path, commit: &str) -> bool {
+    commit.bytes().all(|b| b.is_ascii_hexdigit())
+        && git(top, &["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_some()
+}
+
+fn git(top: &Path, args: &[&str]) -> Option<String> {
+    let out = Command::new("git")
+        .arg("-C")
+        .arg(PathBuf::from(top))
+        .args(args)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    out.status.success().then(|| String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_input_of_the_hook() {
+        let (a, b, zero) = ("a".repeat(40), "b".repeat(40), "0".repeat(40));
+        let text = format!(
+            "refs/heads/x {a} refs/heads/x {b}\nrefs/heads/y {a} refs/heads/y {zero}\n(delete) {zero} refs/heads/z {b}\n"
+        );
+        let pushes = parse(&text, &|_| true).unwrap();
+        assert_eq!(
+            pushes,
+            [Push { commit: a.clone(), remote: Some(b) }, Push { commit: a.clone(), remote: None }]
+        );
+        assert_eq!(parse(&text, &|_| false).unwrap(), [Push { commit: a, remote: None }]);
+        assert!(parse("nonsense\n", &|_| true).is_err());
+    }
+}

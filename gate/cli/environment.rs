@@ -1,0 +1,77 @@
+//! What only the binary may look at: the environment, the clock, the terminal.
+
+use std::{
+    env,
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use crate::{args::When, exit::Failure};
+
+/// The present.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A variable of the environment that is set and not empty.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Where the advisory database is when nobody says: `SECGATE_DB`, or `secgate/advisories.db` in the user's cache folder
+/// (XDG Base Directory Specification).
+pub(crate) fn database_path() -> Result<PathBuf, Failure> {
+    if let Some(path) = variable("SECGATE_DB") {
+        return Ok(path.into());
+    }
+    let cache = variable("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")));
+    cache.map(|cache| cache.join("secgate").join("advisories.db")).ok_or_else(|| {
+        Failure::usage("neither HOME nor XDG_CACHE_HOME is set")
+            .hint("name the database with --db FILE")
+    })
+}
+
+/// Whether standard output should be coloured.
+pub(crate) fn colour(when: When) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => {
+            variable("NO_COLOR").is_none()
+                && variable("TERM").as_deref() != Some("dumb")
+                && (std::io::stdout().is_terminal()
+                    || variable("CLICOLOR_FORCE").is_some_and(|value| value != "0"))
+        }
+    }
+}
+
+/// Whether progress should show on standard error.
+pub(crate) fn progress(when: When, quiet: bool) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => !quiet && !in_ci() && std::io::stderr().is_terminal(),
+    }
+}
+
+/// Whether a pipeline runs us.
+pub(crate) fn in_ci() -> bool {
+    ["CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL"]
+        .iter()
+        .any(|name| variable(name).is_some_and(|value| value != "false" && value != "0"))
+}
+
+/// The terminal's width in columns; 80 where there is none, between 40 and 200.
+pub(crate) fn width() -> usize {
+    variable("COLUMNS")
+        .and_then(|text| text.parse().ok())
+        .or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+        .map_or(80, |width: usize| width.clamp(40, 200))
+}
