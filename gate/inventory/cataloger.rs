@@ -138,7 +138,8 @@ impl Catalog {
         line: u32,
         asked: &str,
     ) {
-        let shown: String = name.chars().take(120).collect();
+        let full = namespace.map_or_else(|| name.to_owned(), |space| format!("{space}/{name}"));
+        let shown: String = full.chars().take(120).collect();
         let asked: String = asked.chars().take(60).collect();
         let asked = if asked.is_empty() { String::new() } else { format!(" ({asked})") };
         self.unpinned.push(Unpinned {

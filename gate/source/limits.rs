@@ -10,8 +10,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Two million entries, 100 levels, 64 MiB a file: an order of magnitude above the largest lockfiles seen.
+    /// Two million entries, 100 levels, 32 MiB a file: several times above the largest lockfiles seen.
     fn default() -> Self {
-        Self { entries: 2_000_000, depth: 100, file_bytes: 64 << 20 }
+        Self { entries: 2_000_000, depth: 100, file_bytes: 32 << 20 }
     }
 }

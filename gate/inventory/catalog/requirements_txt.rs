@@ -7,8 +7,9 @@ use crate::{
     Catalog, CatalogError, Cataloger,
     catalog::{
         address,
-        graph::{Graph, Member},
         pypi::{self, Requirement},
+        requirements_line::{Line, logical_lines},
+        requirements_via::{Told, relate, via},
     },
 };
 
@@ -42,7 +43,7 @@ impl Cataloger for RequirementsTxt {
     ) -> Result<(), CatalogError> {
         let text = tree.read_text(entry)?;
         let scope = scope_of(entry.name());
-        let mut open = read(&text, entry, is_constraints(entry.name()), catalog);
+        let mut open = read(&text, entry, is_constraints(entry.name()), tree, catalog);
         let mut seen = BTreeSet::from([entry.path.clone()]);
         while let Some(include) = open.pop() {
             let Some(path) = address::resolve(include.folder(), &include.path) else {
@@ -64,7 +65,7 @@ impl Cataloger for RequirementsTxt {
             match tree.read_text(found) {
                 Ok(text) => {
                     let before = Lengths::of(catalog);
-                    open.extend(read(&text, found, include.constraint, catalog));
+                    open.extend(read(&text, found, include.constraint, tree, catalog));
                     before.move_to(&found.path, catalog);
                 }
                 Err(error) => include.fault(entry, catalog, &format!("cannot be read: {error}")),
@@ -146,79 +147,13 @@ impl Lengths {
     }
 }
 
-/// One logical line: continued lines joined, its comment apart.
-struct Line {
-    number: u32,
-    code: String,
-    comment: Option<String>,
-    indented: bool,
-    cut: bool,
-}
-
-/// Joins lines as pip does: a backslash at the end continues, except behind a comment.
-fn logical_lines(text: &str) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut open: Option<(u32, String)> = None;
-    for (at, raw) in text.lines().enumerate() {
-        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
-        let comment = raw.trim_start().starts_with('#');
-        match raw.strip_suffix('\\').filter(|_| !comment) {
-            Some(more) => match &mut open {
-                Some((_, text)) => text.push_str(more),
-                None => open = Some((number, more.to_owned())),
-            },
-            None => match open.take() {
-                Some((number, mut text)) => {
-                    if comment {
-                        text.push(' ');
-                    }
-                    text.push_str(raw);
-                    lines.push(Line::new(number, &text, false));
-                }
-                None => lines.push(Line::new(number, raw, false)),
-            },
-        }
-    }
-    if let Some((number, text)) = open {
-        lines.push(Line::new(number, &text, true));
-    }
-    lines
-}
-
-impl Line {
-    fn new(number: u32, text: &str, cut: bool) -> Self {
-        let indented = text.starts_with([' ', '\t']);
-        let mut before = ' ';
-        let start = text.char_indices().find(|(_, c)| {
-            let starts = *c == '#' && before.is_whitespace();
-            before = *c;
-            starts
-        });
-        let (code, comment) = match start {
-            Some((at, _)) => (text.get(..at).unwrap_or_default(), text.get(at + 1..)),
-            None => (text, None),
-        };
-        Self {
-            number,
-            code: code.trim().to_owned(),
-            comment: comment.map(str::to_owned),
-            indented,
-            cut,
-        }
-    }
-}
-
-/// Packages that pip-compile does not pin unless told to.
-const UNSAFE: &[&str] = &["pip", "setuptools", "distribute", "wheel"];
-
-/// What the comments tell about one package.
-struct Told {
-    index: usize,
-    parents: Vec<String>,
-    project: bool,
-}
-
-fn read(text: &str, entry: &Entry, constraint: bool, catalog: &mut Catalog) -> Vec<Include> {
+fn read(
+    text: &str,
+    entry: &Entry,
+    constraint: bool,
+    tree: &Tree,
+    catalog: &mut Catalog,
+) -> Vec<Include> {
     let lines = logical_lines(text);
     let mut includes = Vec::new();
     let mut told: Vec<Told> = Vec::new();
@@ -270,7 +205,7 @@ fn read(text: &str, entry: &Entry, constraint: bool, catalog: &mut Catalog) -> V
                 "some requirements have a `--hash` and some have none: pip refuses this file",
             );
         }
-        told.push(Told { index, parents: Vec::new(), project: false });
+        told.push(Told::new(index));
         last = Some(told.len() - 1);
         if let (Some(item), Some(told)) = (via(comment), told.last_mut()) {
             annotated = true;
@@ -278,8 +213,25 @@ fn read(text: &str, entry: &Entry, constraint: bool, catalog: &mut Catalog) -> V
             told.add(item);
         }
     }
+    let mut generated_files: HashMap<String, bool> = HashMap::new();
+    for told in &mut told {
+        for file in std::mem::take(&mut told.files) {
+            // What a compiled file pins is told by that file, be it wished for or drawn in.
+            let other = generated_files.entry(file);
+            let key = other.key().clone();
+            told.project |= !*other.or_insert_with(|| is_generated(&key, entry, tree));
+        }
+    }
     relate(&told, &named, annotated, generated || constraint, compiled, catalog);
     includes
+}
+
+/// Whether a file that a comment names was itself written by a tool.
+fn is_generated(path: &str, entry: &Entry, tree: &Tree) -> bool {
+    address::resolve(entry.folder(), path)
+        .filter(|path| *path != entry.path)
+        .and_then(|path| tree.read_text(tree.find(&path)?).ok())
+        .is_some_and(|text| text.lines().take(20).any(|line| line.contains("autogenerated by")))
 }
 
 /// The name of a requirement that is no package: the word in front, or what the address says.
@@ -289,95 +241,6 @@ fn name_of(code: &str) -> Option<String> {
         None => code.split([' ', '[', '=', '<', '>', '~', '!', '@', ';', '(']).next(),
     };
     word.filter(|word| pypi::is_name(word)).map(pypi::normal)
-}
-
-/// The rest of a `# via` comment.
-fn via(comment: &str) -> Option<&str> {
-    let rest = comment.trim().strip_prefix("via")?;
-    (rest.is_empty() || rest.starts_with([' ', ':'])).then(|| rest.trim_start_matches(':').trim())
-}
-
-impl Told {
-    fn add(&mut self, items: &str) {
-        for item in items.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-            let name = item.split([' ', '[', '(', ';']).next().unwrap_or_default();
-            if item.starts_with("-c ") {
-                continue;
-            }
-            if item.starts_with('-')
-                || ["(pyproject.toml", "(setup.py", "(setup.cfg", "(-r"]
-                    .iter()
-                    .any(|mark| item.contains(mark))
-            {
-                self.project = true;
-            } else if pypi::is_name(name) {
-                self.parents.push(pypi::normal(name));
-            }
-        }
-    }
-}
-
-fn relate(
-    told: &[Told],
-    named: &HashSet<String>,
-    annotated: bool,
-    silent: bool,
-    compiled: bool,
-    catalog: &mut Catalog,
-) {
-    if !annotated {
-        if !silent {
-            for told in told {
-                if let Some(package) = catalog.packages.get_mut(told.index) {
-                    package.direct = Some(true);
-                }
-            }
-        }
-        return;
-    }
-    let mut graph = Graph::default();
-    let project = graph.add(Member::Project);
-    let mut nodes: HashMap<String, usize> = HashMap::new();
-    let numbered: Vec<usize> = told
-        .iter()
-        .map(|told| {
-            let node = graph.add(Member::Package(told.index));
-            if let Some(package) = catalog.packages.get(told.index) {
-                nodes.entry(package.purl.name().to_owned()).or_insert(node);
-            }
-            node
-        })
-        .collect();
-    for (told, node) in told.iter().zip(numbered) {
-        if told.project {
-            graph.edge(project, node, Scope::Unknown);
-        }
-        for parent in &told.parents {
-            match nodes.get(parent) {
-                Some(parent) => graph.edge(*parent, node, Scope::Runtime),
-                // It stands in the file, without a version.
-                None if named.contains(parent) => {}
-                // pip-compile lists every parent, save those that it leaves to pip itself.
-                None if compiled => {
-                    if !UNSAFE.contains(&parent.as_str()) {
-                        let line = catalog.packages.get(told.index).and_then(|package| {
-                            package.locations.first().and_then(|location| location.line)
-                        });
-                        let parent: String = parent.chars().take(120).collect();
-                        catalog.unreadable(
-                            line.unwrap_or(0),
-                            format!(
-                                "`{parent}`, which it says needs this package, is not in the file"
-                            ),
-                        );
-                    }
-                }
-                // uv leaves the project itself out on request, and nothing else.
-                None => graph.edge(project, node, Scope::Unknown),
-            }
-        }
-    }
-    graph.settle(catalog);
 }
 
 /// Reads one requirement; the index of its package, if it is one.
@@ -581,6 +444,23 @@ mod tests {
             ]
         );
         assert_eq!(gaps(&catalog), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_a_compiled_file_asks_for_may_be_drawn_in() {
+        let dev: &[u8] = b"a==1.0\n    # via -r requirements.txt\nb==1.0\n    # via -r dev.in\n";
+        let (catalog, result) = try_catalog(
+            &RequirementsTxt,
+            &[("requirements-dev.txt", dev), ("requirements.txt", COMPILED.as_bytes())],
+        );
+        result.unwrap();
+        assert_eq!(
+            lines(&catalog),
+            [
+                "pkg:pypi/a@1.0:1 direct=false scope=dev parents=[]",
+                "pkg:pypi/b@1.0:3 direct=true scope=dev parents=[]",
+            ]
+        );
     }
 
     #[test]
