@@ -4,10 +4,14 @@ use secgate_model::preferred_id_order;
 
 use crate::Record;
 
+/// More ids than any one flaw has; the largest group seen has some 30.
+const MAX_GROUP: usize = 500;
+
 /// For each record, every id of its alias group in the preferred order, its own included.
 ///
 /// Two records belong to one group when a chain of `aliases` joins them, through ids that have no record of their own
-/// too (a CVE that both a PYSEC and a GHSA record name). `related` and `upstream` are other flaws and join nothing.
+/// too (a CVE that both a PYSEC and a GHSA record name). `related` and `upstream` are other flaws and join nothing. A group
+/// of an absurd size is a fault of the data: its records then stand for themselves, each with its own aliases.
 pub(crate) fn alias_groups(records: &[Record]) -> Vec<Vec<String>> {
     let mut number: HashMap<&str, usize> = HashMap::new();
     let mut names: Vec<&str> = Vec::new();
@@ -37,9 +41,15 @@ pub(crate) fn alias_groups(records: &[Record]) -> Vec<Vec<String>> {
         .iter()
         .map(|record| {
             let root = number.get(record.id.as_str()).map(|at| root(&mut parent, *at));
-            let ids =
-                root.and_then(|root| members.get(&root)).map(Vec::as_slice).unwrap_or_default();
-            ids.iter().map(|id| (*id).to_owned()).collect()
+            let ids = root.and_then(|root| members.get(&root)).filter(|ids| ids.len() <= MAX_GROUP);
+            if let Some(ids) = ids {
+                return ids.iter().map(|id| (*id).to_owned()).collect();
+            }
+            let mut own: Vec<String> =
+                std::iter::once(&record.id).chain(&record.aliases).cloned().collect();
+            own.sort_by(|a, b| preferred_id_order(a, b));
+            own.dedup();
+            own
         })
         .collect()
 }
@@ -96,5 +106,14 @@ mod tests {
         assert_eq!(groups[0], groups[1]);
         assert_eq!(groups[0], groups[2]);
         assert_eq!(groups[3], ["OTHER-1"]);
+    }
+
+    #[test]
+    fn an_absurd_group_falls_apart() {
+        let records: Vec<Record> =
+            (0..MAX_GROUP + 1).map(|at| record(&format!("X-{at}"), &["CVE-1"])).collect();
+        let groups = alias_groups(&records);
+        assert_eq!(groups[7], ["CVE-1", "X-7"]);
+        assert_eq!(alias_groups(&records[..10])[7].len(), 11);
     }
 }

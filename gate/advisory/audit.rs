@@ -9,7 +9,7 @@ use secgate_model::{
 use secgate_scan::{About, Job, Need, Scan, ScanError, Scanner, vulnerability_fingerprint};
 
 use crate::{
-    Database, DatabaseError,
+    Database, DatabaseError, Source,
     ecosystem::Coordinates,
     matching::{Group, match_package},
     scoring::rate,
@@ -59,7 +59,9 @@ impl Scanner for Audit<'_> {
             ..Scan::default()
         };
         let mut tally = Tally::default();
+        let mut matched = BTreeSet::new();
         for result in results {
+            matched.extend(result.ecosystem);
             scan.findings.extend(result.findings);
             scan.problems.extend(result.problems);
             if let Some((class, name)) = result.outside {
@@ -67,12 +69,22 @@ impl Scanner for Audit<'_> {
             }
         }
         scan.problems.extend(tally.problems(&self.options, status.starter));
-        scan.problems.extend(inventory.unknowns.iter().map(|unknown| Problem {
-            location: Some(unknown.location.clone()),
-            message: unknown.reason.clone(),
-            hint: None,
-            gap: !(self.options.accept_unpinned && unknown.kind == UnknownKind::Unpinned),
+        scan.problems.extend(inventory.unknowns.iter().map(|unknown| {
+            Problem {
+                location: Some(unknown.location.clone()),
+                message: unknown.reason.clone(),
+                hint: (unknown.kind == UnknownKind::Unpinned)
+                    .then(|| "or set `audit.accept_unpinned: true` in secgate.yaml".to_owned()),
+                gap: !(self.options.accept_unpinned && unknown.kind == UnknownKind::Unpinned),
+            }
         }));
+        scan.problems.extend(
+            status
+                .sources
+                .iter()
+                .filter(|source| matched.contains(source.name.as_str()))
+                .filter_map(hollow),
+        );
         let rejected = status.rejected();
         if rejected > 0 {
             scan.problems.push(note(format!(
@@ -96,6 +108,8 @@ struct PackageResult {
     findings: Vec<Finding>,
     problems: Vec<Problem>,
     outside: Option<(Outside, String)>,
+    /// Where it was looked up.
+    ecosystem: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +118,7 @@ enum Outside {
     NoSource,
     Elsewhere,
     NotInDatabase,
+    Nameless,
 }
 
 /// Packages that were not matched, by class and kind.
@@ -137,6 +152,12 @@ impl Tally {
                         }),
                         gap: !options.accept_missing.contains(&name),
                     },
+                    Outside::Nameless => Problem {
+                        location: None,
+                        message: format!("{packages} of type {name} were not judged: their names have no group"),
+                        hint: Some("make the inventory with a tool that tells the group".to_owned()),
+                        gap: true,
+                    },
                     Outside::NoSource => note(format!("{packages} of type {name}: nobody publishes advisories for them")),
                     Outside::Elsewhere => {
                         note(format!("{packages} of type {name} come from other registries than the advisories are about"))
@@ -145,6 +166,23 @@ impl Tally {
             })
             .collect()
     }
+}
+
+/// A source of which so many advisories were refused that it cannot call anything clean: more than one in ten.
+fn hollow(source: &Source) -> Option<Problem> {
+    let rejected = source.rejected.len() as u64;
+    (rejected * 10 > source.records + rejected).then(|| Problem {
+        location: None,
+        message: format!(
+            "{rejected} of {} advisories of {} do not follow the OSV schema and were not used",
+            source.records + rejected,
+            source.name
+        ),
+        hint: Some(
+            "see `secgate db status -v`, and take the advisories from another mirror".to_owned(),
+        ),
+        gap: true,
+    })
 }
 
 fn note(message: String) -> Problem {
@@ -166,6 +204,7 @@ impl Audit<'_> {
                 let class = match other {
                     Coordinates::Distribution => Outside::Distribution,
                     Coordinates::Elsewhere => Outside::Elsewhere,
+                    Coordinates::Nameless => Outside::Nameless,
                     _ => Outside::NoSource,
                 };
                 return Ok(PackageResult {
@@ -179,7 +218,7 @@ impl Audit<'_> {
             return Ok(PackageResult { outside, ..PackageResult::default() });
         }
         let matches = match_package(self.database, ecosystem, &name, &version)?;
-        let mut result = PackageResult::default();
+        let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
         for group in matches.groups {
             result.findings.push(self.finding(target, inventory, package, group, has_kev)?);
         }
@@ -238,8 +277,8 @@ impl Audit<'_> {
             records().flat_map(|record| record.vectors.iter().cloned()).collect();
         vectors.sort();
         vectors.dedup();
-        let rating = records().find_map(|record| record.rating.as_deref());
-        let (cvss, mut severity) = rate(&vectors, rating);
+        let (cvss, mut severity) =
+            rate(&vectors, records().filter_map(|record| record.rating.as_deref()));
         // An advisory that is no vulnerability to its publisher is one only if another of the group says so.
         let informational = group
             .hits
@@ -250,12 +289,13 @@ impl Audit<'_> {
         if severity.is_none() {
             severity = if let Some(class) = &informational {
                 Some(if class == "unsound" { Severity::Low } else { Severity::Info })
-            } else if group.ids.iter().any(|id| id.starts_with("MAL-")) {
-                // The package itself is the attack.
-                Some(Severity::Critical)
             } else {
                 None
             };
+        }
+        if records().any(|record| record.id.starts_with("MAL-")) {
+            // The package itself is the attack: no vector says how bad that is.
+            severity = Some(Severity::Critical);
         }
         let mut epss: Option<crate::Epss> = None;
         let mut kev = false;

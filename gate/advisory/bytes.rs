@@ -64,8 +64,9 @@ impl Body {
         if range.end > section.length || range.start > range.end {
             return Err(outside());
         }
-        let from = usize::try_from(section.at + range.start).map_err(|_| outside())?;
-        let to = usize::try_from(section.at + range.end).map_err(|_| outside())?;
+        let place = |at: u64| section.at.checked_add(at).and_then(|at| usize::try_from(at).ok());
+        let from = place(range.start).ok_or_else(outside)?;
+        let to = place(range.end).ok_or_else(outside)?;
         let body = self.bytes.all().get(self.start..).ok_or_else(outside)?;
         let part = body.get(from..to).ok_or_else(outside)?;
         if !part.is_empty() {
@@ -79,6 +80,11 @@ impl Body {
     /// A whole section.
     pub(crate) fn whole(&self, section: Section) -> Result<&[u8], DatabaseError> {
         self.part(section, 0..section.length)
+    }
+
+    /// The whole file, unchecked.
+    pub(crate) fn file(&self) -> &[u8] {
+        self.bytes.all()
     }
 
     /// The whole body, unchecked.

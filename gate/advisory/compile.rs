@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use secgate_versions::normalise_name;
 
 use crate::{
     Record, Status,
     aliases::alias_groups,
-    database::{PACKAGE_ALIGN, PackageEntry, Text, package_hash},
+    database::{PACKAGE_ALIGN, PackageEntry, Text, index_name, package_hash},
     feed::Tables,
     layout::{Header, Section, assemble},
 };
@@ -25,7 +24,9 @@ pub(crate) fn compile(
     seen: &Seen,
     tables: &Tables,
 ) -> Vec<u8> {
-    // Records of one ecosystem stand together, so that a scan of one touches few blocks.
+    for record in &mut records {
+        record.affected.sort_by(|a, b| (&a.ecosystem, &a.name).cmp(&(&b.ecosystem, &b.name)));
+    }
     records.sort_by(|a, b| key(a).cmp(&key(b)));
     let groups = alias_groups(&records);
     let mut packages: BTreeMap<(String, String), PackageEntry> = BTreeMap::new();
@@ -34,7 +35,7 @@ pub(crate) fn compile(
         let number = u32::try_from(number).expect("no source holds four billion advisories");
         for affected in std::mem::take(&mut record.affected) {
             let ecosystem = base(&affected.ecosystem).to_owned();
-            let name = normalise_name(&ecosystem, &affected.name).into_owned();
+            let name = index_name(&ecosystem, &affected.name);
             packages
                 .entry((ecosystem.clone(), name.clone()))
                 .or_insert_with(|| PackageEntry { ecosystem, name, advisories: Vec::new() })
@@ -73,8 +74,10 @@ pub(crate) fn compile(
     assemble(header, &body.0)
 }
 
-fn key(record: &Record) -> (&str, &str) {
-    (record.affected.first().map_or("", |affected| base(&affected.ecosystem)), &record.id)
+/// Advisories of one package stand together: a package that is hit needs the text of all of them.
+fn key(record: &Record) -> (&str, &str, &str) {
+    let first = record.affected.first();
+    (first.map_or("", |affected| base(&affected.ecosystem)), first.map_or("", |affected| &affected.name), &record.id)
 }
 
 /// An ecosystem without its suffix.

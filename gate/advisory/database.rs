@@ -1,8 +1,9 @@
 use std::{
+    collections::HashMap,
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use secgate_versions::normalise_name;
@@ -21,8 +22,8 @@ pub struct Database {
     header: Header,
     body: Body,
     path: Option<PathBuf>,
-    /// The block that was inflated last: hits of one package tend to share it.
-    last: Mutex<Option<(u32, std::sync::Arc<Vec<u8>>)>>,
+    /// Inflated blocks, at most [`KEPT_BLOCKS`]: hits of one package share a few.
+    inflated: Mutex<HashMap<u32, Arc<Vec<u8>>>>,
 }
 
 /// Why a database cannot be used.
@@ -90,7 +91,11 @@ pub struct Epss {
     pub percentile: f64,
 }
 
+/// Some six megabytes.
+const KEPT_BLOCKS: usize = 256;
 const MAX_BLOCK: usize = 64 << 20;
+/// The list of what the sources held: some 25 bytes a record.
+const MAX_SEEN: usize = 512 << 20;
 
 impl Database {
     /// Opens a database file: maps it and checks its header. Costs microseconds whatever its size.
@@ -102,6 +107,10 @@ impl Database {
             io::ErrorKind::NotFound => DatabaseError::Missing { path: path.to_owned() },
             _ => DatabaseError::Io { path: path.to_owned(), error },
         };
+        // Opening a pipe would wait for its other end.
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
+            return Err(DatabaseError::NotADatabase);
+        }
         let file = File::open(path).map_err(io)?;
         if !file.metadata().map_err(io)?.is_file() {
             return Err(DatabaseError::NotADatabase);
@@ -123,7 +132,7 @@ impl Database {
     fn from_bytes(bytes: Bytes, path: Option<PathBuf>) -> Result<Self, DatabaseError> {
         let (mut header, start) = read_header(bytes.all())?;
         let hashes = std::mem::take(&mut header.chunks);
-        Ok(Self { body: Body::new(bytes, start, hashes), header, path, last: Mutex::new(None) })
+        Ok(Self { body: Body::new(bytes, start, hashes), header, path, inflated: Mutex::new(HashMap::new()) })
     }
 
     /// What it says of itself.
@@ -153,7 +162,7 @@ impl Database {
         ecosystem: &str,
         name: &str,
     ) -> Result<Option<PackageEntry>, DatabaseError> {
-        let name = normalise_name(ecosystem, name);
+        let name = index_name(ecosystem, name);
         let wanted = package_hash(ecosystem, &name);
         let count = self.header.index.length / INDEX_ROW;
         let row = |at: u64| -> Result<(u64, u32, u32), DatabaseError> {
@@ -216,6 +225,11 @@ impl Database {
         }
     }
 
+    /// The bytes of its file.
+    pub(crate) fn file(&self) -> &[u8] {
+        self.body.file()
+    }
+
     /// The same content under another status, as bytes of a new file: what an update writes that found nothing new.
     pub(crate) fn restamped(&self, status: Status) -> Result<Vec<u8>, DatabaseError> {
         self.verify()?;
@@ -236,23 +250,30 @@ impl Database {
         Ok(None)
     }
 
-    fn block(&self, block: u32) -> Result<std::sync::Arc<Vec<u8>>, DatabaseError> {
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((_, bytes)) = last.as_ref().filter(|(number, _)| *number == block) {
+    fn block(&self, block: u32) -> Result<Arc<Vec<u8>>, DatabaseError> {
+        let kept = || self.inflated.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bytes) = kept().get(&block) {
             return Ok(bytes.clone());
         }
         let at = u64::from(block) * BLOCK_ROW;
         let row = self.body.part(self.header.blocks, at..at + BLOCK_ROW)?;
         let (offset, compressed, inflated) = (number(row, 0), word(row, 8), word(row, 12) as usize);
-        let frame = self.body.part(self.header.texts, offset..offset + u64::from(compressed))?;
-        let bytes = std::sync::Arc::new(inflate(frame, inflated)?);
-        *last = Some((block, bytes.clone()));
+        let frame = self
+            .body
+            .part(self.header.texts, offset..offset.saturating_add(u64::from(compressed)))?;
+        // Inflated without the lock: two threads may do it twice, and none waits for another's block.
+        let bytes = Arc::new(inflate(frame, inflated.min(MAX_BLOCK))?);
+        let mut kept = kept();
+        if kept.len() >= KEPT_BLOCKS {
+            kept.clear();
+        }
+        kept.insert(block, bytes.clone());
         Ok(bytes)
     }
 
     /// What each source held at the last update.
     pub(crate) fn seen(&self) -> Result<crate::compile::Seen, DatabaseError> {
-        decode(&inflate(self.body.whole(self.header.seen)?, MAX_BLOCK)?, "the list of sources")
+        decode(&inflate(self.body.whole(self.header.seen)?, MAX_SEEN)?, "the list of sources")
     }
 
     /// Every record in full, with what each source held: what an update starts from.
@@ -306,6 +327,15 @@ pub(crate) const KEV_ROW: u64 = 8;
 /// Package entries start at multiples of this many bytes, so that 32 bits reach 32 GiB.
 pub(crate) const PACKAGE_ALIGN: u64 = 8;
 
+/// The name under which a package stands in the index.
+///
+/// Go's names keep their case, and their repositories mostly have none: purls of Go modules are to be lower case (purl
+/// type definition `golang`), and many SBOMs follow that.
+pub(crate) fn index_name(ecosystem: &str, name: &str) -> String {
+    let name = normalise_name(ecosystem, name);
+    if ecosystem == "Go" { name.to_ascii_lowercase() } else { name.into_owned() }
+}
+
 /// The key of the package index.
 pub(crate) fn package_hash(ecosystem: &str, name: &str) -> u64 {
     let mut hasher = blake3::Hasher::new();
@@ -335,7 +365,7 @@ fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], what: &str) -> Result<T, Data
 }
 
 fn inflate(frame: &[u8], limit: usize) -> Result<Vec<u8>, DatabaseError> {
-    zstd::bulk::decompress(frame, limit.min(MAX_BLOCK))
+    zstd::bulk::decompress(frame, limit)
         .map_err(|error| damaged(&format!("a block does not inflate: {error}")))
 }
 

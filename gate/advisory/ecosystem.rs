@@ -16,6 +16,8 @@ pub(crate) enum Coordinates {
     Distribution,
     /// Nobody publishes advisories for packages of this type in a form that can be matched by version.
     NoSource,
+    /// Its name lacks the part that would tell it from others.
+    Nameless,
     /// A package of another registry than the ecosystem's public one: the public advisories are not about it.
     Elsewhere,
 }
@@ -37,23 +39,23 @@ impl Coordinates {
         match purl.kind() {
             "pypi" => found("PyPI", purl.name().to_owned(), version),
             "cargo" => found("crates.io", purl.name().to_owned(), version),
-            "npm" => found("npm", purl.full_name("/"), version),
+            "npm" => {
+                let name = purl.full_name("/");
+                // Only a scoped name has a `/`; some tools lose the `@` before it.
+                let scope = name.contains('/') && !name.starts_with('@');
+                found("npm", if scope { format!("@{name}") } else { name }, version)
+            }
             "golang" => {
                 let name = purl.full_name("/");
-                // Go's own library and tools are versioned `go1.21.3`; the database writes `1.21.3`.
-                let version = match name.as_str() {
-                    "stdlib" | "toolchain" | "std" | "go" => {
-                        version.strip_prefix("go").unwrap_or(version)
-                    }
-                    _ => version,
-                };
                 let name =
                     if matches!(name.as_str(), "std" | "go") { "stdlib".to_owned() } else { name };
                 found("Go", name, version)
             }
+            // An artifact's name alone is anybody's.
+            "maven" if purl.namespace().is_none() && !purl.name().contains(':') => Self::Nameless,
             "maven" => found("Maven", purl.full_name(":"), version),
             "nuget" => found("NuGet", purl.name().to_owned(), version),
-            "gem" => found("RubyGems", purl.name().to_owned(), version),
+            "gem" => found("RubyGems", purl.name().to_owned(), without_platform(version)),
             "composer" => found("Packagist", purl.full_name("/"), version),
             "hex" | "otp" => found("Hex", purl.name().to_owned(), version),
             "pub" => found("Pub", purl.name().to_owned(), version),
@@ -73,6 +75,33 @@ impl Coordinates {
             "deb" | "apk" | "rpm" | "alpm" | "apkg" => Self::Distribution,
             _ => Self::NoSource,
         }
+    }
+}
+
+/// A gem's version without the platform that follows it (`1.13.0-x86_64-linux`), which its order would take for a
+/// pre-release. A version that RubyGems accepts for publishing has no `-` of its own.
+fn without_platform(version: &str) -> &str {
+    const PLATFORMS: [&str; 14] = [
+        "x86",
+        "x64",
+        "i386",
+        "i586",
+        "i686",
+        "aarch64",
+        "arm",
+        "java",
+        "jruby",
+        "universal",
+        "mswin",
+        "mingw",
+        "powerpc",
+        "s390",
+    ];
+    match version.split_once('-') {
+        Some((number, platform)) if PLATFORMS.iter().any(|known| platform.starts_with(known)) => {
+            number
+        }
+        _ => version,
     }
 }
 
@@ -98,7 +127,13 @@ mod tests {
             "pkg:golang/github.com/gin-gonic/gin@v1.6.0",
             Some(("Go", "github.com/gin-gonic/gin", "v1.6.0")),
         );
-        check("pkg:golang/stdlib@go1.21.3", Some(("Go", "stdlib", "1.21.3")));
+        check("pkg:golang/stdlib@go1.21.3", Some(("Go", "stdlib", "go1.21.3")));
+        check("pkg:golang/std@1.21.3", Some(("Go", "stdlib", "1.21.3")));
+        check("pkg:npm/babel/traverse@7.0.0", Some(("npm", "@babel/traverse", "7.0.0")));
+        check("pkg:npm/%40babel%2Ftraverse@7.0.0", Some(("npm", "@babel/traverse", "7.0.0")));
+        check("pkg:maven/log4j-core@2.14.1", None);
+        check("pkg:gem/nokogiri@1.13.0-x86_64-linux", Some(("RubyGems", "nokogiri", "1.13.0")));
+        check("pkg:gem/nokogiri@1.13.0.rc1", Some(("RubyGems", "nokogiri", "1.13.0.rc1")));
         check(
             "pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1",
             Some(("Maven", "org.apache.logging.log4j:log4j-core", "2.14.1")),

@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{Read, Seek},
 };
 
@@ -14,11 +14,15 @@ use crate::{
 };
 
 /// No advisory is larger; the largest seen are kernel CVEs with two megabytes of versions.
-const MAX_RECORD: u64 = 32 << 20;
+pub(crate) const MAX_RECORD: u64 = 16 << 20;
 /// Records in one archive.
 const MAX_RECORDS: usize = 4_000_000;
+/// Bytes of all records of one archive: some forty times the largest source.
+const MAX_INFLATED: u64 = 16 << 30;
 /// Bytes of an inflated table.
 const MAX_TABLE: u64 = 256 << 20;
+/// Refused records of one source that are named. A source with more of them is broken, or follows another schema.
+pub(crate) const MAX_REJECTED: usize = 10_000;
 
 /// Why a feed cannot be used. The old database stays.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +63,39 @@ impl Feed {
         self.add(read_record(name, bytes));
     }
 
+    /// Takes the bytes that the source gives for the record `id`, and nothing else under that name.
+    pub(crate) fn take_as(&mut self, id: &str, bytes: &[u8]) {
+        let mut read = read_record(id, bytes);
+        if read.id != id {
+            let taken = Err(format!("its file holds the record {}", read.id));
+            read = ReadRecord { id: id.to_owned(), modified: None, taken };
+        }
+        self.add(read);
+    }
+
+    /// Gives the records that could not be read, and so have no time of their own, the time of the source's list.
+    pub(crate) fn date(&mut self, rows: &[(String, i64)]) {
+        let listed: BTreeMap<&str, i64> =
+            rows.iter().map(|(id, time)| (id.as_str(), *time)).collect();
+        for (id, time) in self.seen.iter_mut().filter(|(_, time)| *time == 0) {
+            *time = listed.get(id.as_str()).copied().unwrap_or_default();
+        }
+    }
+
+    /// Puts newer forms of some records in the place of those it has.
+    pub(crate) fn replace(&mut self, newer: Self) {
+        let ids: BTreeSet<&str> = newer.seen.iter().map(|(id, _)| id.as_str()).collect();
+        self.records.retain(|record| !ids.contains(record.id.as_str()));
+        self.source.rejected.retain(|line| !ids.contains(rejected_id(line)));
+        self.seen.retain(|(id, _)| !ids.contains(id.as_str()));
+        self.records.extend(newer.records);
+        self.source.rejected.extend(newer.source.rejected);
+        self.source.newest = self.source.newest.max(newer.source.newest);
+        self.seen.extend(newer.seen);
+        self.source.rejected.sort();
+        self.seen.sort();
+    }
+
     fn add(&mut self, read: ReadRecord) {
         self.add_taken(read.id, read.modified, read.taken);
     }
@@ -89,6 +126,11 @@ impl Feed {
     }
 }
 
+/// The id of a line of [`Source::rejected`].
+pub(crate) fn rejected_id(line: &str) -> &str {
+    line.split(": ").next().unwrap_or_default()
+}
+
 struct ReadRecord {
     id: String,
     modified: Option<i64>,
@@ -96,7 +138,8 @@ struct ReadRecord {
 }
 
 fn read_record(name: &str, bytes: &[u8]) -> ReadRecord {
-    let stem = name.rsplit('/').next().unwrap_or(name).trim_end_matches(".json").to_owned();
+    let stem = name.rsplit('/').next().unwrap_or(name);
+    let stem = one_line(stem.strip_suffix(".json").unwrap_or(stem), 200);
     match serde_json::from_slice::<secgate_formats::osv::Advisory>(bytes) {
         Ok(osv) => {
             let modified = millis(&osv.modified);
@@ -112,6 +155,14 @@ pub(crate) fn read_archive<R: Read + Seek + Send>(
     ecosystem: &str,
     archive: R,
 ) -> Result<Feed, FeedError> {
+    read_bounded(ecosystem, archive, MAX_INFLATED)
+}
+
+fn read_bounded<R: Read + Seek + Send>(
+    ecosystem: &str,
+    archive: R,
+    max_inflated: u64,
+) -> Result<Feed, FeedError> {
     let malformed =
         |message: String| FeedError::Malformed { name: format!("{ecosystem}/all.zip"), message };
     let mut archive = zip::ZipArchive::new(archive)
@@ -124,6 +175,7 @@ pub(crate) fn read_archive<R: Read + Seek + Send>(
     // memory holds a batch and not the archive.
     let mut batch: Vec<(String, Vec<u8>)> = Vec::new();
     let mut held = 0;
+    let mut inflated = 0;
     for at in 0..archive.len() {
         let mut file = archive
             .by_index(at)
@@ -146,6 +198,12 @@ pub(crate) fn read_archive<R: Read + Seek + Send>(
                 one_line(&name, 80)
             )));
         }
+        inflated += bytes.len() as u64;
+        if inflated > max_inflated {
+            return Err(malformed(format!(
+                "its records are larger than {max_inflated} bytes together"
+            )));
+        }
         held += bytes.len();
         batch.push((name, bytes));
         if held > 16 << 20 {
@@ -156,6 +214,15 @@ pub(crate) fn read_archive<R: Read + Seek + Send>(
     drain(&mut feed, &mut batch);
     if feed.seen.is_empty() {
         return Err(malformed("it holds no records".to_owned()));
+    }
+    let rejected = &feed.source.rejected;
+    if rejected.len() > MAX_REJECTED || rejected.len() == feed.seen.len() {
+        return Err(malformed(format!(
+            "{} of its {} records do not follow the OSV schema, such as {}",
+            rejected.len(),
+            feed.seen.len(),
+            rejected.first().map_or("", String::as_str)
+        )));
     }
     Ok(feed.finish())
 }
@@ -170,11 +237,18 @@ fn drain(feed: &mut Feed, batch: &mut Vec<(String, Vec<u8>)>) {
 }
 
 /// Joins the records of several sources: one that stands in two (a flaw in packages of two ecosystems) counts once, in
-/// its newest form.
+/// its newest form. Of two forms of one time the greater text counts, so that the order of the sources does not matter.
 pub(crate) fn join_records(feeds: impl IntoIterator<Item = Record>) -> BTreeMap<String, Record> {
+    let text = |record: &Record| postcard::to_stdvec(record).unwrap_or_default();
     let mut all = BTreeMap::<String, Record>::new();
     for record in feeds {
-        if all.get(&record.id).is_none_or(|held| record.modified > held.modified) {
+        let newer = all.get(&record.id).is_none_or(|held| {
+            record.modified > held.modified
+                || (record.modified == held.modified
+                    && record != *held
+                    && text(&record) > text(held))
+        });
+        if newer {
             all.insert(record.id.clone(), record);
         }
     }
@@ -189,11 +263,16 @@ pub(crate) fn read_modified(name: &str, text: &str) -> Result<Vec<(String, i64)>
         .map(|(at, line)| {
             let row =
                 line.split_once(',').and_then(|(time, id)| Some((id.to_owned(), millis(time)?)));
-            row.filter(|(id, _)| !id.is_empty() && !id.contains(['/', '\\']) && !id.contains(".."))
-                .ok_or_else(|| FeedError::Malformed {
-                    name: name.to_owned(),
-                    message: format!("line {}: not `time,id`", at + 1),
-                })
+            let plain = |id: &str| {
+                !id.is_empty()
+                    && id.len() <= 200
+                    && id.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b'\\'))
+                    && !id.contains("..")
+            };
+            row.filter(|(id, _)| plain(id)).ok_or_else(|| FeedError::Malformed {
+                name: name.to_owned(),
+                message: format!("line {}: not `time,id`", at + 1),
+            })
         })
         .collect()
 }
@@ -212,15 +291,25 @@ pub(crate) fn cve_key(id: &str) -> Option<u64> {
 
 /// Reads FIRST's EPSS table: gzip or plain CSV, a comment line with the score date, then `cve,epss,percentile`.
 pub(crate) fn read_epss(bytes: &[u8]) -> Result<(Vec<(u64, f32, f32)>, Enrichment), FeedError> {
+    read_scores(bytes, MAX_TABLE)
+}
+
+fn read_scores(
+    bytes: &[u8],
+    max_table: u64,
+) -> Result<(Vec<(u64, f32, f32)>, Enrichment), FeedError> {
     let malformed =
         |message: String| FeedError::Malformed { name: "EPSS scores".to_owned(), message };
     let mut text = String::new();
     let read = if bytes.starts_with(&[0x1f, 0x8b]) {
-        MultiGzDecoder::new(bytes).take(MAX_TABLE).read_to_string(&mut text)
+        MultiGzDecoder::new(bytes).take(max_table + 1).read_to_string(&mut text)
     } else {
-        bytes.take(MAX_TABLE).read_to_string(&mut text)
+        bytes.take(max_table + 1).read_to_string(&mut text)
     };
     read.map_err(|error| malformed(format!("cannot be inflated: {error}")))?;
+    if text.len() as u64 > max_table {
+        return Err(malformed(format!("larger than {max_table} bytes")));
+    }
     let date = text.lines().next().and_then(|line| line.split("score_date:").nth(1)).map(|rest| {
         let rest = rest.split(',').next().unwrap_or_default().trim();
         rest.strip_suffix("+0000").map_or_else(|| rest.to_owned(), |time| format!("{time}Z"))
@@ -319,6 +408,9 @@ mod tests {
         assert_eq!(about.published, millis("2026-08-22T00:00:00Z"));
         assert!(read_epss(b"cve,epss,percentile\nCVE-2023-1,1.5,0.2\n").is_err());
         assert!(read_epss(b"\x1f\x8bbroken").is_err());
+        // A table that is too long is refused, not cut.
+        assert!(read_scores(text, text.len() as u64).is_ok());
+        assert!(read_scores(text, text.len() as u64 - 1).is_err());
         let kev = br#"{"dateReleased":"2025-08-25T15:00:00.0Z","count":1,"vulnerabilities":[{"cveID":"CVE-2021-1"}]}"#;
         assert_eq!(read_kev(kev).unwrap().0.len(), 1);
         assert!(
@@ -332,8 +424,65 @@ mod tests {
     #[test]
     fn a_list_of_changes_is_strict() {
         assert_eq!(read_modified("x", "2024-01-01T00:00:00Z,GHSA-1\n").unwrap().len(), 1);
-        for bad in ["GHSA-1\n", "2024-01-01T00:00:00Z,../x\n", "yesterday,GHSA-1\n"] {
+        for bad in [
+            "GHSA-1\n",
+            "2024-01-01T00:00:00Z,../x\n",
+            "2024-01-01T00:00:00Z,a/b\n",
+            "2024-01-01T00:00:00Z,a\u{1b}[2J\n",
+            "2024-01-01T00:00:00Z,\n",
+            "2024-01-01T00:00:00Z,a b\n",
+            "yesterday,GHSA-1\n",
+        ] {
             assert!(read_modified("x", bad).is_err(), "{bad}");
         }
+    }
+
+    fn archive(files: &[(&str, &str)]) -> std::io::Cursor<Vec<u8>> {
+        use std::io::Write;
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        for (name, text) in files {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap()
+    }
+
+    #[test]
+    fn an_archive_is_bounded_and_names_what_it_refuses() {
+        let good = r#"{"id":"X-1","modified":"2024-01-01T00:00:00Z"}"#;
+        let files = [("X-1.json", good), ("dir/\u{1b}[2J.json", "{"), ("README", "text")];
+        let feed = read_archive("PyPI", archive(&files)).unwrap();
+        assert_eq!((feed.source.records, feed.seen.len()), (1, 2));
+        assert!(!feed.source.rejected[0].contains('\u{1b}'), "{:?}", feed.source.rejected);
+        let large = good.len() as u64;
+        assert!(read_bounded("PyPI", archive(&files[..1]), large).is_ok());
+        assert!(read_bounded("PyPI", archive(&files[..1]), large - 1).is_err());
+        // Neither nothing, nor nothing that can be used, is a source.
+        assert!(read_archive("PyPI", archive(&files[1..2])).is_err());
+        assert!(read_archive("PyPI", archive(&files[2..])).is_err());
+        let whole = archive(&files).into_inner();
+        for end in 0..whole.len() {
+            assert!(read_archive("PyPI", std::io::Cursor::new(&whole[..end])).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn of_two_forms_of_a_record_the_newest_counts_whatever_comes_first() {
+        let of = |modified: i64, title: &str| {
+            let text =
+                format!(r#"{{"id":"X","modified":"2024-01-01T00:00:00Z","summary":"{title}"}}"#);
+            let Ok(Taken::Record(mut record)) =
+                Record::from_osv(serde_json::from_str(&text).unwrap())
+            else {
+                panic!("a plain record")
+            };
+            record.modified = modified;
+            *record
+        };
+        let forms = [of(1, "a"), of(2, "b"), of(2, "c")];
+        let there = join_records(forms.iter().cloned());
+        let back = join_records(forms.iter().rev().cloned());
+        assert_eq!(there, back);
+        assert_eq!(there["X"].title, "c");
     }
 }

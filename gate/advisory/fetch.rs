@@ -85,15 +85,19 @@ impl Origin {
     pub fn parse(text: &str) -> Result<Self, FetchError> {
         match text.split_once("://") {
             None => Ok(Self::Folder(PathBuf::from(text))),
-            Some(("file", path)) => Ok(Self::Folder(PathBuf::from(path))),
-            Some(("http" | "https", _)) => {
-                let mut url = Url::parse(text).map_err(|_| FetchError::Address(text.to_owned()))?;
+            Some((scheme, path)) if scheme.eq_ignore_ascii_case("file") => {
+                Ok(Self::Folder(PathBuf::from(path)))
+            }
+            Some((scheme, _))
+                if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") =>
+            {
+                let mut url = Url::parse(text).map_err(|_| no_address(text))?;
                 if !url.path().ends_with('/') {
                     url.set_path(&format!("{}/", url.path()));
                 }
                 Ok(Self::Web(url))
             }
-            Some(_) => Err(FetchError::Address(text.to_owned())),
+            Some(_) => Err(no_address(text)),
         }
     }
 
@@ -103,9 +107,7 @@ impl Origin {
     /// When it is an address of another scheme.
     pub fn parse_file(text: &str) -> Result<Self, FetchError> {
         match Self::parse(text)? {
-            Self::Web(_) => {
-                Url::parse(text).map(Self::Web).map_err(|_| FetchError::Address(text.to_owned()))
-            }
+            Self::Web(_) => Url::parse(text).map(Self::Web).map_err(|_| no_address(text)),
             folder @ Self::Folder(_) => Ok(folder),
         }
     }
@@ -145,6 +147,14 @@ pub(crate) fn shown(url: &Url) -> String {
     url.to_string()
 }
 
+/// A text that is no address may hold credentials all the same: what stands before its last `@` is not repeated.
+fn no_address(text: &str) -> FetchError {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    FetchError::Address(format!("{scheme}://{rest}").chars().take(200).collect())
+}
+
 /// A client that follows a redirect only inside the origin that was asked: a mirror decides about its own content, not
 /// about which other hosts this machine talks to.
 pub(crate) fn client() -> Result<Client, FetchError> {
@@ -152,6 +162,8 @@ pub(crate) fn client() -> Result<Client, FetchError> {
         .user_agent(concat!("secgate/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
         .read_timeout(Duration::from_secs(60))
+        // A server that sends a byte a minute would be waited for without end.
+        .timeout(Duration::from_secs(3600))
         .redirect(Policy::custom(|attempt| {
             let same = attempt
                 .previous()
@@ -231,7 +243,11 @@ async fn once(
     let mut response = request.send().await.map_err(passing)?;
     match response.status() {
         StatusCode::OK => {}
-        StatusCode::NOT_MODIFIED => return Ok(Fetched::Unmodified),
+        StatusCode::NOT_MODIFIED
+            if validators.etag.is_some() || validators.last_modified.is_some() =>
+        {
+            return Ok(Fetched::Unmodified);
+        }
         StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(Fetched::Missing),
         status => {
             let after =
@@ -296,15 +312,15 @@ fn http_date(text: &str) -> Option<i64> {
 
 fn open(path: &Path, validators: &Validators, limit: u64) -> Result<Fetched, FetchError> {
     let failed = |error: io::Error| FetchError::File { path: path.to_owned(), error };
-    let file = match File::open(path) {
-        Ok(file) => file,
+    // Looked at before it is opened: opening a pipe would wait for its other end.
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_file() => {}
+        Ok(_) => return Ok(Fetched::Missing),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Fetched::Missing),
         Err(error) => return Err(failed(error)),
-    };
-    let meta = file.metadata().map_err(failed)?;
-    if !meta.is_file() {
-        return Ok(Fetched::Missing);
     }
+    let file = File::open(path).map_err(failed)?;
+    let meta = file.metadata().map_err(failed)?;
     if meta.len() > limit {
         return Err(FetchError::TooLarge { url: path.display().to_string(), limit });
     }
@@ -346,7 +362,11 @@ mod tests {
             "https://example.org/osv/GitHub%20Actions/all.zip"
         );
         assert_eq!(Origin::parse("file:///srv/osv").unwrap(), Origin::Folder("/srv/osv".into()));
-        assert!(Origin::parse("ftp://example.org").is_err());
+        assert!(matches!(Origin::parse("HTTPS://example.org").unwrap(), Origin::Web(_)));
+        for bad in ["ftp://me:secret@example.org/x?token=secret", "https://me:secret@[bad/"] {
+            let message = Origin::parse(bad).unwrap_err().to_string();
+            assert!(!message.contains("secret"), "{message}");
+        }
     }
 
     #[test]

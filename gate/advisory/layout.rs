@@ -13,7 +13,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Status, database::DatabaseError};
+use crate::{
+    Status,
+    database::{BLOCK_ROW, DatabaseError, EPSS_ROW, INDEX_ROW, KEV_ROW, RECORD_ROW},
+};
 
 pub(crate) const MAGIC: &[u8; 8] = b"SECGATE\0";
 /// Raised whenever an older secgate could misread a newer file, or the other way round.
@@ -129,5 +132,61 @@ pub(crate) fn read_header(file: &[u8]) -> Result<(Header, usize), DatabaseError>
             what: "its list of checksums does not fit its length".to_owned(),
         });
     }
+    if !header.fits() {
+        return Err(DatabaseError::Damaged {
+            what: "its header names parts that it does not hold".to_owned(),
+        });
+    }
     Ok((header, start))
+}
+
+impl Header {
+    /// Whether every section lies inside the body and is made of whole rows.
+    fn fits(&self) -> bool {
+        [
+            (self.index, INDEX_ROW),
+            (self.packages, 1),
+            (self.records, RECORD_ROW),
+            (self.blocks, BLOCK_ROW),
+            (self.texts, 1),
+            (self.epss, EPSS_ROW),
+            (self.kev, KEV_ROW),
+            (self.seen, 1),
+        ]
+        .into_iter()
+        .all(|(section, row)| {
+            section.at.checked_add(section.length).is_some_and(|end| end <= self.body)
+                && section.length.is_multiple_of(row)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Database;
+
+    /// A file whose checksums are right and whose header is what `change` makes of it.
+    fn forged(change: impl Fn(&mut Header)) -> Vec<u8> {
+        let database = crate::starter().unwrap();
+        let (mut header, start) = read_header(database.file()).unwrap();
+        change(&mut header);
+        assemble(header, &database.file()[start..])
+    }
+
+    #[test]
+    fn a_header_that_lies_about_its_parts_is_refused() {
+        assert!(Database::from_vec(forged(|_| {})).is_ok());
+        let lies: [fn(&mut Header); 5] = [
+            |header| header.index.at = u64::MAX,
+            |header| header.packages = Section { at: u64::MAX - 1, length: 16 },
+            |header| header.records.length += 1,
+            |header| header.epss = Section { at: 1 << 40, length: 16 },
+            |header| header.seen.length = u64::MAX,
+        ];
+        for lie in lies {
+            let file = forged(lie);
+            assert!(matches!(Database::from_vec(file), Err(DatabaseError::Damaged { .. })));
+        }
+    }
 }

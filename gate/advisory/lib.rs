@@ -18,6 +18,13 @@ mod starter;
 mod status;
 mod update;
 
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tables;
+#[cfg(test)]
+mod update_tests;
+
 pub use audit::{Audit, AuditOptions};
 pub use database::{Database, DatabaseError, Epss};
 pub use feed::FeedError;

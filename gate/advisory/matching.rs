@@ -68,8 +68,14 @@ fn match_entry(
         let text = database.text(record)?;
         match matches.groups.iter_mut().find(|group| group.ids == text.group) {
             Some(group) => {
-                if group.hits.iter().all(|(held, _)| held.record.id != text.record.id) {
-                    group.hits.push((text, affected.clone()));
+                match group.hits.iter_mut().find(|(held, _)| held.record.id == text.record.id) {
+                    // A second entry of one advisory: what it does not limit is not limited.
+                    Some((_, held)) => {
+                        held.informational =
+                            held.informational.take().filter(|_| affected.informational.is_some());
+                        held.affects.extend(affected.affects.iter().cloned());
+                    }
+                    None => group.hits.push((text, affected.clone())),
                 }
             }
             None => matches.groups.push(Group {
@@ -113,6 +119,9 @@ fn match_entry(
     Ok(matches)
 }
 
+/// So many fixes above a version are tried: each costs an evaluation of every advisory of its group.
+const MAX_CANDIDATES: usize = 500;
+
 enum Judged {
     Affected,
     Clear,
@@ -148,7 +157,9 @@ fn judge(affected: &Affected, text: &str, version: Option<&(Scheme, Version)>) -
             Membership::Outside => {}
             Membership::Unordered(why) => unknown = Some(format!("`{why}` cannot be ordered")),
             Membership::Disputed(end) => {
-                unknown = Some(format!("its range ends more than once, first at {end}, and is most likely meant to end at the last"));
+                unknown = Some(format!(
+                    "its range ends more than once, first at {end}, and is most likely meant to end at the last"
+                ));
             }
         }
     }
@@ -177,17 +188,17 @@ fn fixes(
     all.sort_by(|a, b| compare(*scheme, a, b).unwrap_or(std::cmp::Ordering::Equal));
     // `1.0` and `1.0.0` are one fix.
     all.dedup_by(|a, b| compare(*scheme, a, b) == Ok(std::cmp::Ordering::Equal));
-    let here = all.iter().find(|text| {
+    let above = all.iter().filter(|text| {
+        scheme
+            .parse(text)
+            .is_ok_and(|candidate| candidate.cmp_same(installed) == std::cmp::Ordering::Greater)
+    });
+    let here = above.take(MAX_CANDIDATES).find(|text| {
         scheme.parse(text).is_ok_and(|candidate| {
-            candidate.cmp_same(installed) == std::cmp::Ordering::Greater && {
-                let candidate = (*scheme, candidate);
-                members.iter().all(|affected| {
-                    matches!(
-                        judge(affected, text, Some(&candidate)),
-                        Judged::Clear | Judged::Silent
-                    )
-                })
-            }
+            let candidate = (*scheme, candidate);
+            members.iter().all(|affected| {
+                matches!(judge(affected, text, Some(&candidate)), Judged::Clear | Judged::Silent)
+            })
         })
     });
     let here = here.map(|text| (*text).to_owned());

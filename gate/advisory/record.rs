@@ -153,7 +153,11 @@ impl Record {
             aliases: osv
                 .aliases
                 .into_iter()
-                .filter(|alias| !alias.is_empty() && alias.len() <= 200)
+                .filter(|alias| {
+                    !alias.is_empty()
+                        && alias.len() <= 200
+                        && alias.bytes().all(|b| b.is_ascii_graphic())
+                })
                 .collect(),
             title: one_line(&title, TITLE_CHARS),
             details: details.chars().take(DETAILS_CHARS).collect(),
@@ -247,14 +251,19 @@ fn first_sentence(details: &str) -> String {
     let mut rest = details.trim_start_matches(['#', ' ', '\n', '\r', '*']);
     let mut first = "";
     for _ in 0..2 {
-        let end = [". ", ".\n", "\n\n"].iter().filter_map(|stop| rest.find(stop)).min().unwrap_or(rest.len());
+        let end = [". ", ".\n", "\n\n"]
+            .iter()
+            .filter_map(|stop| rest.find(stop))
+            .min()
+            .unwrap_or(rest.len());
         let (sentence, after) = rest.split_at(end);
         if first.is_empty() {
             first = sentence;
         } else if !sentence.trim().is_empty() {
             return sentence.trim().to_owned();
         }
-        let introduction = first.split(' ').take(4).any(|word| matches!(word, "is" | "are" | "provides"));
+        let introduction =
+            first.split(' ').take(4).any(|word| matches!(word, "is" | "are" | "provides"));
         if !introduction {
             break;
         }

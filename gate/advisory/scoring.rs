@@ -3,9 +3,12 @@ use secgate_model::{Cvss, Severity};
 
 /// Scores each vector and rates them together.
 ///
-/// The worst v3 or v4 score counts: where two publishers disagree, the gate takes the graver word. v2 vectors count only
-/// where there is no newer one, and the database's own word only where no vector can be scored.
-pub(crate) fn rate(vectors: &[String], rating: Option<&str>) -> (Vec<Cvss>, Option<Severity>) {
+/// The worst v3 or v4 score counts: where two publishers disagree, the gate takes the graver word. v2 vectors and the
+/// database's own words count only where no newer vector can be scored, and the words also where one of several cannot.
+pub(crate) fn rate<'r>(
+    vectors: &[String],
+    ratings: impl IntoIterator<Item = &'r str>,
+) -> (Vec<Cvss>, Option<Severity>) {
     let mut scored: Vec<(u8, Cvss)> = vectors
         .iter()
         .map(|text| {
@@ -32,10 +35,13 @@ pub(crate) fn rate(vectors: &[String], rating: Option<&str>) -> (Vec<Cvss>, Opti
             .filter_map(|(_, cvss)| cvss.score)
             .max_by(f64::total_cmp)
     };
-    let severity = worst(true)
-        .map(Severity::from_cvss)
-        .or_else(|| worst(false).map(Severity::from_cvss2))
-        .or_else(|| rating.and_then(|word| word.parse().ok()));
+    let word = ratings.into_iter().filter_map(|word| word.parse().ok()).max();
+    let unscored = scored.iter().any(|(_, cvss)| cvss.score.is_none());
+    let severity = match worst(true).map(Severity::from_cvss) {
+        Some(severity) if unscored => Some(severity).max(word),
+        Some(severity) => Some(severity),
+        None => worst(false).map(Severity::from_cvss2).max(word),
+    };
     (scored.into_iter().map(|(_, cvss)| cvss).collect(), severity)
 }
 
@@ -81,5 +87,14 @@ mod tests {
         );
         check(&[], None, None, None);
         check(&[], Some("critical"), None, Some(Severity::Critical));
+        // A low old score does not speak against the database's own word.
+        check(&[v2], Some("critical"), Some(4.9), Some(Severity::Critical));
+        check(
+            &["CVSS:4.0/AV:N", "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:L"],
+            Some("high"),
+            Some(5.3),
+            Some(Severity::High),
+        );
+        assert_eq!(rate(&[], ["low", "critical", "moderate"]).1, Some(Severity::Critical));
     }
 }

@@ -79,7 +79,9 @@ impl Status {
 
     /// Whether the source publishes advisories for an ecosystem (without suffix).
     pub fn covers(&self, ecosystem: &str) -> bool {
-        self.sources.iter().any(|source| source.name == ecosystem)
+        // A source of which nothing could be used covers nothing.
+        let usable = |source: &Source| source.records > 0 || source.rejected.is_empty();
+        self.sources.iter().any(|source| source.name == ecosystem && usable(source))
     }
 
     /// How many records were rejected.

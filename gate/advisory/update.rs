@@ -13,7 +13,10 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use crate::{
     Database, DatabaseError, FeedError, FetchError, Origin, Record, Source, Status,
     compile::{Seen, compile},
-    feed::{Feed, Tables, join_records, read_archive, read_epss, read_kev, read_modified},
+    feed::{
+        Feed, MAX_RECORD, MAX_REJECTED, Tables, join_records, read_archive, read_epss, read_kev,
+        read_modified, rejected_id,
+    },
     fetch::{Fetched, Validators, client, fetch},
     record::Taken,
     rustsec_source::from_markdown,
@@ -100,8 +103,11 @@ pub enum UpdateError {
     Start(io::Error),
 }
 
-const MAX_ARCHIVE: u64 = 8 << 30;
+/// A zip archive's list of entries is held in memory, several times its size.
+const MAX_ARCHIVE: u64 = 2 << 30;
 const MAX_TABLE: u64 = 256 << 20;
+/// Bytes of a list of changes: some six times the longest.
+const MAX_LIST: u64 = 64 << 20;
 const PARALLEL: usize = 4;
 /// Up to so many changed records are fetched one by one; beyond it the archive is quicker.
 const MAX_SINGLE: usize = 400;
@@ -126,18 +132,50 @@ pub fn update(
     fs::create_dir_all(room)
         .map_err(|error| UpdateError::Write { path: room.to_owned(), error })?;
     sweep(room, options.now);
-    let old = if options.full { None } else { Database::open(&options.database).ok() };
+    let mut notes = Vec::new();
+    let old = if options.full { None } else { present(options, &mut notes) };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(UpdateError::Start)?;
-    let work = runtime.block_on(gather(options, old.as_ref(), room, progress))?;
-    let (bytes, updated) = put_together(options, old.as_ref(), work)?;
-    let fresh = Database::from_vec(bytes.clone())?;
+    let mut work = runtime.block_on(gather(options, old.as_ref(), room, progress))?;
+    notes.append(&mut work.notes);
+    let (bytes, changed) = put_together(options, old.as_ref(), work)?;
+    let status = replace(options, room, bytes)?;
+    if status.newest_file.is_none() {
+        notes.push("the source gives no file times: how old its data are cannot be told".to_owned());
+    }
+    Ok(Updated { status, changed, notes })
+}
+
+/// The database that an update starts from: one that is whole and came from the same place. What another place said of
+/// its files' times and tags means nothing to this one.
+fn present(options: &UpdateOptions, notes: &mut Vec<String>) -> Option<(Database, Seen)> {
+    let opened = Database::open(&options.database).and_then(|database| {
+        database.verify()?;
+        let seen = database.seen()?;
+        Ok((database, seen))
+    });
+    match opened {
+        Ok((database, seen)) if database.status().origin == options.origin.shown() => {
+            Some((database, seen))
+        }
+        Ok(_) | Err(DatabaseError::Missing { .. }) => None,
+        Err(error) => {
+            notes.push(format!("everything was fetched anew: {error}"));
+            None
+        }
+    }
+}
+
+/// Checks the bytes of a new database, and puts them in the place of the old one.
+fn replace(options: &UpdateOptions, room: &Path, bytes: Vec<u8>) -> Result<Status, UpdateError> {
+    let fresh = Database::from_vec(bytes)?;
     fresh.verify()?;
-    write(&options.database, room, &bytes)?;
-    Ok(Updated { status: fresh.status().clone(), ..updated })
+    fresh.seen()?;
+    write(&options.database, room, fresh.file())?;
+    Ok(fresh.status().clone())
 }
 
 /// Builds a database from a folder: the OSV export's layout, or a checkout of the RustSec advisory repository.
@@ -165,20 +203,27 @@ pub fn build(
         .parent()
         .filter(|path| !path.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
+    if let Some(unknown) = options.ecosystems.iter().find(|name| *name != "crates.io") {
+        return Err(UpdateError::Missing {
+            origin: options.origin.shown(),
+            part: format!("ecosystem {unknown}"),
+        });
+    }
     let (feed, newest) = read_checkout(folder)?;
+    let newest = newest.map(|time| time.min(options.now.as_millisecond()));
     let seen = Seen::from([(feed.source.name.clone(), feed.seen)]);
     let status = Status {
         published: Some(Status::current_until(options.now.as_millisecond(), newest)),
         checked: Some(options.now.as_millisecond()),
+        newest_file: newest,
         origin: options.origin.shown(),
         sources: vec![feed.source],
         ..Status::default()
     };
     let records = join_records(feed.records).into_values().collect();
     let bytes = compile(records, status, &seen, &Tables::default());
-    let fresh = Database::from_vec(bytes.clone())?;
-    write(&options.database, room, &bytes)?;
-    Ok(Updated { status: fresh.status().clone(), changed: true, notes: Vec::new() })
+    let status = replace(options, room, bytes)?;
+    Ok(Updated { status, changed: true, notes: Vec::new() })
 }
 
 /// Reads `crates/*/RUSTSEC-*.md` and the file time of the newest.
@@ -205,13 +250,21 @@ fn read_checkout(folder: &Path) -> Result<(Feed, Option<i64>), UpdateError> {
             let mut text = String::new();
             let opened = fs::File::open(&path).map_err(|error| failed(&path, error))?;
             let meta = opened.metadata().map_err(|error| failed(&path, error))?;
-            opened.take(4 << 20).read_to_string(&mut text).map_err(|error| failed(&path, error))?;
+            opened
+                .take(MAX_RECORD + 1)
+                .read_to_string(&mut text)
+                .map_err(|error| failed(&path, error))?;
             let time = meta
                 .modified()
                 .ok()
                 .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             newest = newest.max(time.and_then(|time| i64::try_from(time.as_millis()).ok()));
-            feed.add_checked(id, from_markdown(&text));
+            let taken = if text.len() as u64 > MAX_RECORD {
+                Err(format!("larger than {MAX_RECORD} bytes"))
+            } else {
+                from_markdown(&text)
+            };
+            feed.add_checked(id, taken);
         }
     }
     if feed.seen.is_empty() {
@@ -231,8 +284,19 @@ enum Part {
     Delta(Feed, Vec<(String, i64)>),
 }
 
+/// One ecosystem, fetched.
+struct Fresh {
+    name: String,
+    part: Part,
+    /// To ask with next time; none where the source has to be looked at again whatever it answers.
+    validators: Validators,
+    /// The newest file time.
+    time: Option<i64>,
+    note: Option<String>,
+}
+
 struct Gathered {
-    parts: Vec<(String, Part, Validators, Option<i64>)>,
+    parts: Vec<Fresh>,
     kev: Table<Vec<u64>>,
     epss: Table<Vec<(u64, f32, f32)>>,
     notes: Vec<String>,
@@ -246,20 +310,16 @@ enum Table<T> {
 
 async fn gather(
     options: &UpdateOptions,
-    old: Option<&Database>,
+    old: Option<&(Database, Seen)>,
     room: &Path,
     progress: &Arc<dyn Progress>,
 ) -> Result<Gathered, UpdateError> {
     let client = client()?;
     let names = ecosystems(options, &client, room).await?;
     let permits = Arc::new(Semaphore::new(PARALLEL));
-    let old_seen = match old {
-        Some(database) => database.seen()?,
-        None => Seen::new(),
-    };
     let mut tasks = JoinSet::new();
     for name in names {
-        let held = old.and_then(|database| {
+        let held = old.and_then(|(database, _)| {
             database.status().sources.iter().find(|source| source.name == name)
         });
         let job = Job {
@@ -270,7 +330,7 @@ async fn gather(
                 etag: source.etag.clone(),
                 last_modified: source.last_modified.clone(),
             }),
-            seen: old_seen.get(&name).cloned(),
+            seen: old.and_then(|(_, seen)| seen.get(&name).cloned()),
             progress: progress.clone(),
             name,
         };
@@ -286,9 +346,9 @@ async fn gather(
             joined.map_err(|error| UpdateError::Start(io::Error::other(error.to_string())))?;
         parts.push(part?);
     }
-    parts.sort_by(|a, b| a.0.cmp(&b.0));
-    let mut notes = Vec::new();
-    let status = old.map(Database::status);
+    parts.sort_by(|a: &Fresh, b: &Fresh| a.name.cmp(&b.name));
+    let mut notes: Vec<String> = parts.iter().filter_map(|part| part.note.clone()).collect();
+    let status = old.map(|(database, _)| database.status());
     let kev_at = options.kev.clone().unwrap_or_else(|| {
         options.origin.part(&["enrichment", "kev", "known_exploited_vulnerabilities.json"])
     });
@@ -356,6 +416,32 @@ async fn ecosystems(
     if wanted.is_empty() { Err(missing()) } else { Ok(wanted) }
 }
 
+/// The ids of `rows` that `seen` lacks, or has with a time that `differs` from the listed one.
+fn differing<'r>(
+    rows: &'r [(String, i64)],
+    seen: &[(String, i64)],
+    differs: impl Fn(i64, i64) -> bool,
+) -> Vec<&'r String> {
+    let held: BTreeMap<&str, i64> = seen.iter().map(|(id, time)| (id.as_str(), *time)).collect();
+    rows.iter()
+        .filter(|(id, time)| held.get(id.as_str()).is_none_or(|held| differs(*held, *time)))
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// The rows of a list, those of records that were just fetched with the times that these had: a file may be older than
+/// the list says. One that could not be read has none, and counts as looked at.
+fn held_times(rows: &[(String, i64)], fetched: &[(String, i64)]) -> Vec<(String, i64)> {
+    let times: BTreeMap<&str, i64> = fetched
+        .iter()
+        .map(|(id, time)| (id.as_str(), *time))
+        .filter(|(_, time)| *time != 0)
+        .collect();
+    let held =
+        |(id, time): &(String, i64)| (id.clone(), times.get(id.as_str()).copied().unwrap_or(*time));
+    rows.iter().map(held).collect()
+}
+
 struct Job {
     name: String,
     origin: Origin,
@@ -368,14 +454,14 @@ struct Job {
 }
 
 impl Job {
-    async fn run(self) -> Result<(String, Part, Validators, Option<i64>), UpdateError> {
+    async fn run(self) -> Result<Fresh, UpdateError> {
         let list = self.origin.part(&[&self.name, "modified_id.csv"]);
         let known = self.validators.clone().filter(|_| self.seen.is_some()).unwrap_or_default();
         let (validators, time, wanted) =
-            match fetch(&self.client, &list, &known, MAX_TABLE, &self.room, &|_, _| {}).await? {
+            match fetch(&self.client, &list, &known, MAX_LIST, &self.room, &|_, _| {}).await? {
                 Fetched::Unmodified => {
                     self.progress.finished(&self.name, "unchanged");
-                    return Ok((self.name, Part::Unchanged, known, None));
+                    return Ok(self.done(Part::Unchanged, known, None, false));
                 }
                 // A mirror without lists of changes is read whole each time.
                 Fetched::Missing => (Validators::default(), None, None),
@@ -385,31 +471,73 @@ impl Job {
                         url: list.shown(),
                         message: error.to_string(),
                     })?;
-                    let rows = read_modified(&format!("{}/modified_id.csv", self.name), &text)?;
+                    let mut rows = read_modified(&format!("{}/modified_id.csv", self.name), &text)?;
+                    rows.sort();
                     (body.validators, body.file_time, Some(rows))
                 }
             };
-        if let (Some(rows), Some(seen)) = (wanted, &self.seen) {
-            let held: BTreeMap<&str, i64> =
-                seen.iter().map(|(id, time)| (id.as_str(), *time)).collect();
-            let changed: Vec<&String> = rows
-                .iter()
-                .filter(|(id, time)| held.get(id.as_str()) != Some(time))
-                .map(|(id, _)| id)
-                .collect();
-            if changed.len() <= MAX_SINGLE
+        if let (Some(rows), Some(seen)) = (&wanted, &self.seen) {
+            let changed = differing(rows, seen, |held, listed| held != listed);
+            // Records are withdrawn, hardly ever deleted: a list that lacks some may be cut off.
+            let listed: BTreeSet<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
+            let shorter = seen.iter().any(|(id, _)| !listed.contains(id.as_str()));
+            if !shorter
+                && changed.len() <= MAX_SINGLE
                 && let Some(feed) = self.single(&changed).await?
             {
                 let count = feed.seen.len();
                 self.progress.finished(&self.name, &format!("{count} changed"));
-                return Ok((self.name, Part::Delta(feed, rows), validators, time));
+                let held = held_times(rows, &feed.seen);
+                let behind = held != *rows;
+                return Ok(self.done(Part::Delta(feed, held), validators, time, behind));
             }
         }
-        let (feed, archive_time) = self.whole().await?;
+        let (mut feed, archive_time) = self.whole().await?;
+        let behind = match &wanted {
+            Some(rows) => self.complete(&mut feed, rows).await?,
+            None => false,
+        };
         self.progress.finished(&self.name, &format!("{} advisories", feed.source.records));
-        Ok((self.name, Part::Full(feed), validators, time.max(archive_time)))
+        Ok(self.done(Part::Full(feed), validators, time.max(archive_time), behind))
     }
 
+    /// What came of it. A part that is behind its own list is looked at again next time, whatever the list's tag says.
+    fn done(self, part: Part, validators: Validators, time: Option<i64>, behind: bool) -> Fresh {
+        let note = behind.then(|| {
+            format!(
+                "{}: the source gave older forms of some records than its list names; they are asked for again next time",
+                self.name
+            )
+        });
+        let validators = if behind { Validators::default() } else { validators };
+        Fresh { name: self.name, part, validators, time, note }
+    }
+
+    /// Fetches what the list names and the archive does not have, or has in an older form: the two are not replaced at
+    /// the same moment. Says whether some are older still.
+    ///
+    /// # Errors
+    /// When a listed record cannot be had at all.
+    async fn complete(&self, feed: &mut Feed, rows: &[(String, i64)]) -> Result<bool, UpdateError> {
+        feed.date(rows);
+        let older = |held, listed| held < listed;
+        let lacking = differing(rows, &feed.seen, older);
+        if !lacking.is_empty()
+            && lacking.len() <= MAX_SINGLE
+            && let Some(newer) = self.single(&lacking).await?
+        {
+            feed.replace(newer);
+            feed.date(rows);
+        }
+        let held: BTreeSet<&str> = feed.seen.iter().map(|(id, _)| id.as_str()).collect();
+        if let Some((id, _)) = rows.iter().find(|(id, _)| !held.contains(id.as_str())) {
+            return Err(UpdateError::Missing {
+                origin: self.origin.shown(),
+                part: format!("{}/{id}.json, which its modified_id.csv names", self.name),
+            });
+        }
+        Ok(!differing(rows, &feed.seen, older).is_empty())
+    }
     /// The changed records one by one; `None` when the mirror does not have them as files of their own.
     async fn single(&self, changed: &[&String]) -> Result<Option<Feed>, UpdateError> {
         let mut feed = Feed::named(&self.name);
@@ -419,7 +547,7 @@ impl Job {
                 &self.client,
                 &at,
                 &Validators::default(),
-                32 << 20,
+                MAX_RECORD,
                 &self.room,
                 &|bytes, total| {
                     self.progress.received(&self.name, bytes, total);
@@ -432,7 +560,7 @@ impl Job {
                 url: at.shown(),
                 message: error.to_string(),
             })?;
-            feed.take(id, &bytes);
+            feed.take_as(id, &bytes);
         }
         Ok(Some(feed.finish()))
     }
@@ -516,55 +644,66 @@ async fn table<T>(
 
 fn put_together(
     options: &UpdateOptions,
-    old: Option<&Database>,
+    old: Option<&(Database, Seen)>,
     work: Gathered,
-) -> Result<(Vec<u8>, Updated), UpdateError> {
+) -> Result<(Vec<u8>, bool), UpdateError> {
     let mut status = Status {
         checked: Some(options.now.as_millisecond()),
         origin: options.origin.shown(),
         ..Status::default()
     };
-    let before = old.map(Database::status);
+    let before = old.map(|(database, _)| database.status());
     let now = options.now.as_millisecond();
     // A part that has not changed has the file time that it had before.
     let remembered = before.and_then(|status| status.newest_file);
-    let newest_file = work.parts.iter().filter_map(|(.., time)| *time).chain(remembered).max();
+    let times = work.parts.iter().filter_map(|part| part.time).chain(remembered);
+    // A file from the future would make the source look alive for ever.
+    let newest_file = times.map(|time| time.min(now)).max();
     status.newest_file = newest_file;
     status.published = Some(Status::current_until(now, newest_file));
     let same_parts = before.is_some_and(|before| {
         before.sources.len() == work.parts.len()
-            && work.parts.iter().all(|(_, part, ..)| matches!(part, Part::Unchanged))
+            && work.parts.iter().all(|fresh| matches!(fresh.part, Part::Unchanged))
     });
     let same_tables = matches!(work.kev, Table::Unchanged | Table::Absent)
         && matches!(work.epss, Table::Unchanged | Table::Absent);
-    if let (Some(old), true, true) = (old, same_parts, same_tables) {
+    if let (Some((old, _)), true, true) = (old, same_parts, same_tables) {
+        let again = |table: &Option<Enrichment>, is_current: bool| {
+            let checked = |table: &Enrichment| if is_current { Some(now) } else { table.checked };
+            table.as_ref().map(|table| Enrichment { checked: checked(table), ..table.clone() })
+        };
+        let earlier = old.status();
         let status = Status {
             checked: status.checked,
             published: status.published,
+            newest_file: status.newest_file,
             origin: status.origin,
-            ..old.status().clone()
+            kev: again(&earlier.kev, matches!(work.kev, Table::Unchanged)),
+            epss: again(&earlier.epss, matches!(work.epss, Table::Unchanged)),
+            ..earlier.clone()
         };
-        return Ok((
-            old.restamped(status)?,
-            Updated { status: Status::default(), changed: false, notes: work.notes },
-        ));
+        return Ok((old.restamped(status)?, false));
     }
     let (mut held, mut seen, tables) = match old {
-        Some(old) => {
+        Some((old, _)) => {
             let (records, seen, tables) = old.unpack()?;
             (join_records(records), seen, tables)
         }
         None => (BTreeMap::new(), Seen::new(), Tables::default()),
     };
-    let names: BTreeSet<&String> = work.parts.iter().map(|(name, ..)| name).collect();
+    let names: BTreeSet<&String> = work.parts.iter().map(|fresh| &fresh.name).collect();
     seen.retain(|name, _| names.contains(name));
     let mut fresh: Vec<Record> = Vec::new();
-    for (name, part, validators, _) in work.parts {
+    for Fresh { name, part, validators, .. } in work.parts {
         let earlier =
             before.and_then(|status| status.sources.iter().find(|source| source.name == name));
         let source = match part {
             Part::Unchanged => earlier.cloned().unwrap_or_default(),
             Part::Full(feed) => {
+                // What it holds now counts, also that a record is withdrawn or cannot be read any more.
+                feed.seen.iter().for_each(|(id, _)| {
+                    held.remove(id);
+                });
                 seen.insert(name.clone(), feed.seen);
                 fresh.extend(feed.records);
                 feed.source
@@ -575,7 +714,9 @@ fn put_together(
                     held.remove(*id);
                 });
                 let stays = |line: &&String| {
-                    line.split(": ").next().is_none_or(|id| !changed.contains(&id.to_owned()))
+                    let id = rejected_id(line).to_owned();
+                    !changed.contains(&id)
+                        && listed.binary_search_by(|(listed, _)| listed.cmp(&id)).is_ok()
                 };
                 let mut rejected: Vec<String> = earlier
                     .iter()
@@ -596,6 +737,14 @@ fn put_together(
             last_modified: validators.last_modified,
             ..source
         });
+    }
+    let refused: usize = status.sources.iter().map(|source| source.rejected.len()).sum();
+    if refused > MAX_REJECTED {
+        return Err(FeedError::Malformed {
+            name: options.origin.shown(),
+            message: format!("{refused} records do not follow the OSV schema"),
+        }
+        .into());
     }
     // A record stays while any source still lists it.
     let listed: BTreeSet<&String> = seen.values().flatten().map(|(id, _)| id).collect();
@@ -630,8 +779,7 @@ fn put_together(
         }
         Table::Absent => status.epss = before.and_then(|status| status.epss.clone()),
     }
-    let bytes = compile(records.into_values().collect(), status, &seen, &merged);
-    Ok((bytes, Updated { status: Status::default(), changed: true, notes: work.notes }))
+    Ok((compile(records.into_values().collect(), status, &seen, &merged), true))
 }
 
 const PREFIX: &str = ".secgate-db-";
@@ -642,13 +790,13 @@ fn write(path: &Path, room: &Path, bytes: &[u8]) -> Result<(), UpdateError> {
     fs::create_dir_all(room).map_err(failed)?;
     let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(room).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         // A database is no secret, and other users' runs share it.
         file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
     }
+    file.as_file().sync_all().map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     // The rename itself must survive a power cut; a file system that cannot sync a folder still has the file.
     let _ = fs::File::open(room).and_then(|folder| folder.sync_all());

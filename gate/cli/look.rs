@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use secgate_advisory::{Audit, AuditOptions, Database};
-use secgate_inventory::{take_inventory, take_sbom};
+use secgate_inventory::{CatalogError, take_inventory, take_sbom};
 use secgate_model::{Inventory, Location, Target, TargetKind, Unknown, UnknownKind};
 use secgate_scan::{Job, Ran, Scanner, run_scanners};
 use secgate_source::{Limits, Tree, head_revision, open_directory, open_revision, repository_top};
@@ -104,36 +104,54 @@ fn take(path: &Path, config: &Config) -> Result<(Option<Tree>, Inventory), Failu
     let skip = |relative: &str| {
         let full =
             if prefix.is_empty() { relative.to_owned() } else { format!("{prefix}/{relative}") };
-        !is_file && exclude.is_match(&full)
+        exclude.is_match(&full)
     };
+    if is_file {
+        return take_file(path, limits);
+    }
     let tree = open_directory(path, limits, &skip).map_err(|error| missing(path, &error))?;
-    if let ([entry], true) = (tree.entries(), is_file) {
-        // A file that the user named may be an SBOM whatever it is called.
-        if let Ok(bytes) = tree.read(entry)
-            && let Some(read) = take_sbom(&entry.path, &bytes)
-        {
-            let inventory = read.unwrap_or_else(|error| Inventory {
+    let inventory = take_inventory(&tree);
+    Ok((Some(tree), inventory))
+}
+
+/// SBOMs of large images are many times larger than any lockfile, and are read in a stream.
+const MAX_SBOM: u64 = 512 << 20;
+
+/// A file that the user named may be an SBOM whatever it is called; otherwise its name says what it is.
+fn take_file(path: &Path, limits: Limits) -> Result<(Option<Tree>, Inventory), Failure> {
+    let open =
+        |limits| open_directory(path, limits, &|_| false).map_err(|error| missing(path, &error));
+    let large = open(Limits { file_bytes: MAX_SBOM, ..limits })?;
+    if let [entry] = large.entries()
+        && let Ok(bytes) = large.read(entry)
+        && let Some(read) = take_sbom(&entry.path, &bytes)
+    {
+        let inventory = read.unwrap_or_else(|error| {
+            let (line, reason) = match error {
+                CatalogError::Malformed { line, message } => (line, message),
+                error => (None, error.to_string()),
+            };
+            Inventory {
                 unknowns: vec![Unknown {
-                    location: Location::file(entry.path.clone()),
+                    location: Location { line, ..Location::file(entry.path.clone()) },
                     kind: UnknownKind::Unreadable,
-                    reason: error.to_string(),
+                    reason: format!("not a readable SBOM: {reason}"),
                 }],
                 files: vec![entry.path.clone()],
                 ..Inventory::default()
-            });
-            return Ok((Some(tree), inventory));
-        }
-        let inventory = take_inventory(&tree);
-        if inventory.files.is_empty() {
-            return Err(Failure::evidence(format!(
-                "{} is no file that secgate reads dependencies from",
-                path.display()
-            ))
-            .hint("name a folder, a lockfile by its usual name, or a CycloneDX or SPDX document"));
-        }
-        return Ok((Some(tree), inventory));
+            }
+        });
+        return Ok((Some(large), inventory));
     }
+    let tree = open(limits)?;
     let inventory = take_inventory(&tree);
+    if inventory.files.is_empty() {
+        return Err(Failure::evidence(format!(
+            "{} is no file that secgate reads dependencies from",
+            path.display()
+        ))
+        .hint("name a folder, a lockfile by its usual name, or a CycloneDX or SPDX document"));
+    }
     Ok((Some(tree), inventory))
 }
 

@@ -8,6 +8,7 @@ mod environment;
 mod exit;
 mod judge;
 mod look;
+mod plan;
 mod progress;
 mod settings;
 

@@ -132,8 +132,17 @@ where
     Option::<Vec<T>>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// Ids of the same flaw in one record; the largest list seen has 16.
+const MAX_ALIASES: usize = 1000;
+/// Affected entries in one record; the most seen are some 500.
+const MAX_AFFECTED: usize = 20_000;
+/// Events in one range; the most seen are 78. Evaluation costs their square.
+const MAX_EVENTS: usize = 1000;
+/// Events in one record.
+const MAX_ALL_EVENTS: usize = 100_000;
+
 impl Advisory {
-    /// Checks the rules of the schema that matching relies on.
+    /// Checks the rules of the schema that matching relies on, and that no list is of an absurd length.
     ///
     /// # Errors
     /// A sentence that names the broken rule.
@@ -144,6 +153,13 @@ impl Advisory {
         if !id_ok {
             return Err("`id` is empty, too long or not plain text".to_owned());
         }
+        if self.aliases.len() > MAX_ALIASES {
+            return Err(format!("more than {MAX_ALIASES} aliases"));
+        }
+        if self.affected.len() > MAX_AFFECTED {
+            return Err(format!("more than {MAX_AFFECTED} affected packages"));
+        }
+        let mut events = 0;
         for affected in &self.affected {
             if affected
                 .package
@@ -154,10 +170,15 @@ impl Advisory {
             }
             for range in &affected.ranges {
                 if !matches!(range.kind.as_str(), "SEMVER" | "ECOSYSTEM" | "GIT") {
-                    return Err(format!("an unknown range type `{}`", range.kind));
+                    let kind: String = range.kind.chars().take(40).collect();
+                    return Err(format!("an unknown range type `{kind}`"));
                 }
                 if range.kind == "GIT" {
                     continue;
+                }
+                events += range.events.len();
+                if range.events.len() > MAX_EVENTS || events > MAX_ALL_EVENTS {
+                    return Err("more events than any advisory has".to_owned());
                 }
                 let single = |event: &Event| {
                     [&event.introduced, &event.fixed, &event.last_affected, &event.limit]
@@ -207,6 +228,10 @@ mod tests {
                 r#"[{{{package},"ranges":[{{"type":"SEMVER","events":[{{"introduced":"0","fixed":"1"}}]}}]}}]"#
             ),
             format!(r#"[{{{package},"ranges":[{{"type":"SEMVER","events":[]}}]}}]"#),
+            format!(
+                r#"[{{{package},"ranges":[{{"type":"SEMVER","events":[{}{{"introduced":"0"}}]}}]}}]"#,
+                r#"{"fixed":"1"},"#.repeat(1000)
+            ),
             r#"[{"package":{"ecosystem":"","name":"x"}}]"#.to_owned(),
             r#"[{"package":{"ecosystem":"PyPI","name":1}}]"#.to_owned(),
         ] {

@@ -7,6 +7,7 @@ use crate::{
     exit::Outcome,
     judge::{Case, conclude, policy_for, verdict},
     look::look,
+    plan::settle_plan,
     settings::Settings,
 };
 
@@ -45,6 +46,7 @@ fn judge(path: &Path, common: &Common, settings: &Settings, started: jiff::Times
         base_path: looked.base_path.clone(),
         started,
     };
-    let verdict = verdict(&case, settings, &policy, STAGE, baseline.as_ref());
+    let mut verdict = verdict(&case, settings, &policy, STAGE, baseline.as_ref());
+    settle_plan(&mut verdict, &case, settings, &policy, baseline.as_ref(), &database);
     conclude(&case, &[verdict], common, &common.output, settings)
 }

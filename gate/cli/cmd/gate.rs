@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use secgate_advisory::{Database, DatabaseError};
 use secgate_model::{Ended, Finding, Inventory, Outcome as Left, Target, TargetKind};
 use secgate_scan::{
     import::{Recognised, import},
@@ -7,7 +8,7 @@ use secgate_scan::{
 };
 
 use crate::{
-    args::GateArgs,
+    args::{Common, GateArgs},
     environment,
     exit::{Failure, Outcome},
     judge::{Case, baseline_of, conclude, policy_for, verdict},
@@ -46,7 +47,8 @@ pub(crate) fn run(args: &GateArgs) -> Outcome {
         }
         None => None,
     };
-    let findings = merge_findings(gathered.findings);
+    let mut findings = merge_findings(gathered.findings);
+    enrich(&mut findings, &settings, common)?;
     let case = Case {
         target: &target,
         inventory: Some(&gathered.inventory),
@@ -57,6 +59,53 @@ pub(crate) fn run(args: &GateArgs) -> Outcome {
     };
     let verdict = verdict(&case, &settings, &policy, &args.stage, baseline.as_ref());
     conclude(&case, &[verdict], common, &common.output, &settings)
+}
+
+/// Other tools seldom say what is exploited: where a database is at hand, its tables fill in what a report leaves open.
+fn enrich(findings: &mut [Finding], settings: &Settings, common: &Common) -> Result<(), Failure> {
+    let open = |finding: &Finding| {
+        finding
+            .vulnerability
+            .as_ref()
+            .is_some_and(|facts| facts.kev.is_none() || facts.epss.is_none())
+    };
+    if !findings.iter().any(open) {
+        return Ok(());
+    }
+    let path = settings.config.database(common.db.as_deref())?;
+    let database = match Database::open(&path) {
+        Ok(database) => database,
+        Err(DatabaseError::Missing { .. })
+            if !settings.config.names_database(common.db.as_deref()) =>
+        {
+            return Ok(());
+        }
+        Err(error) => return Err(super::db::unusable(&error, &path)),
+    };
+    let has_kev = database.status().kev.is_some();
+    for finding in findings {
+        let cves: Vec<String> = std::iter::once(&finding.rule)
+            .chain(&finding.aliases)
+            .filter(|id| id.starts_with("CVE-"))
+            .cloned()
+            .collect();
+        let Some(facts) = &mut finding.vulnerability else { continue };
+        for cve in cves {
+            if has_kev {
+                let listed = database.kev(&cve).map_err(Failure::evidence)?;
+                facts.kev = Some(facts.kev.unwrap_or_default() || listed);
+            }
+            if let (None, Some(score)) =
+                (facts.epss, database.epss(&cve).map_err(Failure::evidence)?)
+            {
+                facts.epss = Some(score.probability);
+                facts.epss_percentile = Some(score.percentile);
+            }
+        }
+        // The catalogue lists CVEs: what has none is not in it.
+        facts.kev = facts.kev.or(has_kev.then_some(false));
+    }
+    Ok(())
 }
 
 /// What several reports say together.

@@ -12,6 +12,7 @@ use crate::{
     exit::{Failure, Outcome, PASS},
     judge::{Case, baseline_of, conclude, policy_for, verdict},
     look::{Looked, look_at_revision},
+    plan::settle_plan,
     settings::Settings,
 };
 
@@ -61,7 +62,8 @@ pub(crate) fn run(args: &PushScanArgs) -> Outcome {
             base_path: looked.base_path.clone(),
             started,
         };
-        let verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
+        let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
+        settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
         let code = conclude(&case, &[verdict], common, &common.output, &settings)?;
         worst = worst.max(code);
     }

@@ -9,6 +9,7 @@ use crate::{
     exit::{Failure, Outcome},
     judge::{Case, conclude, policy_for, verdict},
     look::{SCANNERS, look},
+    plan::settle_plan,
     settings::Settings,
 };
 
@@ -47,7 +48,9 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
     let mut verdicts = Vec::with_capacity(stages.len());
     for stage in &stages {
         let policy = policy_for(&settings, common, stage)?;
-        verdicts.push(verdict(&case, &settings, &policy, stage, baseline.as_ref()));
+        let mut verdict = verdict(&case, &settings, &policy, stage, baseline.as_ref());
+        settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
+        verdicts.push(verdict);
     }
     let files = reports(args, &settings)?;
     let code = conclude(&case, &verdicts, common, &files, &settings)?;
