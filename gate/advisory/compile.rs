@@ -77,7 +77,11 @@ pub(crate) fn compile(
 /// Advisories of one package stand together: a package that is hit needs the text of all of them.
 fn key(record: &Record) -> (&str, &str, &str) {
     let first = record.affected.first();
-    (first.map_or("", |affected| base(&affected.ecosystem)), first.map_or("", |affected| &affected.name), &record.id)
+    (
+        first.map_or("", |affected| base(&affected.ecosystem)),
+        first.map_or("", |affected| &affected.name),
+        &record.id,
+    )
 }
 
 /// An ecosystem without its suffix.

@@ -132,7 +132,12 @@ impl Database {
     fn from_bytes(bytes: Bytes, path: Option<PathBuf>) -> Result<Self, DatabaseError> {
         let (mut header, start) = read_header(bytes.all())?;
         let hashes = std::mem::take(&mut header.chunks);
-        Ok(Self { body: Body::new(bytes, start, hashes), header, path, inflated: Mutex::new(HashMap::new()) })
+        Ok(Self {
+            body: Body::new(bytes, start, hashes),
+            header,
+            path,
+            inflated: Mutex::new(HashMap::new()),
+        })
     }
 
     /// What it says of itself.

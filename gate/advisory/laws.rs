@@ -27,11 +27,18 @@ fn small() -> (Vec<Record>, Status, Seen, Tables) {
             ]
             .join(","),
         ),
-        osv("GO-1", r#","database_specific":{"cwe_ids":["CWE-79"]}"#, &affected("Go", "Github.com/X/y", "introduced 0", &[])),
+        osv(
+            "GO-1",
+            r#","database_specific":{"cwe_ids":["CWE-79"]}"#,
+            &affected("Go", "Github.com/X/y", "introduced 0", &[]),
+        ),
         osv("NONE-1", "", ""),
     ];
     let tables = Tables {
-        epss: vec![(cve_key("CVE-2024-1").unwrap(), 0.25, 0.5), (cve_key("CVE-2024-2").unwrap(), 0.5, 0.75)],
+        epss: vec![
+            (cve_key("CVE-2024-1").unwrap(), 0.25, 0.5),
+            (cve_key("CVE-2024-2").unwrap(), 0.5, 0.75),
+        ],
         kev: vec![cve_key("CVE-2024-1").unwrap()],
     };
     let seen = Seen::from([("npm".to_owned(), vec![("GHSA-1".to_owned(), 7)])]);
@@ -52,7 +59,10 @@ fn what_goes_in_comes_out_and_makes_the_same_bytes_again() {
     assert_eq!(compile(unpacked, status, &held, &same), bytes);
     let entry = database.package("PyPI", "B").unwrap().unwrap();
     let text = database.text(entry.advisories[0].0).unwrap();
-    assert_eq!((entry.advisories.len(), text.group.as_slice()), (2, ["CVE-2024-1".to_owned(), "GHSA-1".to_owned()].as_slice()));
+    assert_eq!(
+        (entry.advisories.len(), text.group.as_slice()),
+        (2, ["CVE-2024-1".to_owned(), "GHSA-1".to_owned()].as_slice())
+    );
     assert_eq!(database.epss("CVE-2024-2").unwrap().unwrap().probability, 0.5);
     assert_eq!(database.epss("CVE-2024-3").unwrap(), None);
     assert!(database.kev("CVE-2024-1").unwrap() && !database.kev("CVE-2024-2").unwrap());
@@ -70,7 +80,9 @@ fn the_starter_set_survives_the_round_trip() {
 /// Everything that a scan would ask.
 fn answers(database: &Database) -> Result<Vec<String>, DatabaseError> {
     let mut found = Vec::new();
-    for (ecosystem, name) in [("npm", "a"), ("npm", "b"), ("PyPI", "b"), ("Go", "github.com/x/y"), ("npm", "none")] {
+    for (ecosystem, name) in
+        [("npm", "a"), ("npm", "b"), ("PyPI", "b"), ("Go", "github.com/x/y"), ("npm", "none")]
+    {
         found.push(format!("{:?}", match_package(database, ecosystem, name, "3.0.0")?));
     }
     for cve in ["CVE-2024-1", "CVE-2024-2", "CVE-2024-9"] {
@@ -132,7 +144,10 @@ fn twenty_readers_of_one_file() {
         assert!(Database::open(&path).is_err());
     }
     assert!(matches!(Database::open(folder.path()), Err(DatabaseError::NotADatabase)));
-    assert!(matches!(Database::open(&folder.path().join("no")), Err(DatabaseError::Missing { .. })));
+    assert!(matches!(
+        Database::open(&folder.path().join("no")),
+        Err(DatabaseError::Missing { .. })
+    ));
 }
 
 #[derive(Debug, Clone)]
@@ -169,13 +184,20 @@ fn all_matches(texts: &[String]) -> Vec<Matches> {
     ["a", "b", "c"]
         .into_iter()
         .flat_map(|name| (0..8).map(move |version| (name, version)))
-        .map(|(name, version)| match_package(&database, "npm", name, &format!("{version}.0.0")).unwrap())
+        .map(|(name, version)| {
+            match_package(&database, "npm", name, &format!("{version}.0.0")).unwrap()
+        })
         .collect()
 }
 
 /// The advisories that hit.
 fn hits(matches: &Matches) -> BTreeSet<String> {
-    matches.groups.iter().flat_map(|group| &group.hits).map(|(text, _)| text.record.id.clone()).collect()
+    matches
+        .groups
+        .iter()
+        .flat_map(|group| &group.hits)
+        .map(|(text, _)| text.record.id.clone())
+        .collect()
 }
 
 proptest! {

@@ -19,6 +19,8 @@ mod status;
 mod update;
 
 #[cfg(test)]
+mod audit_tests;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod tables;

@@ -310,7 +310,7 @@ mod tests {
             r#"{"id":"PYSEC-1","modified":"2024-01-01T00:00:00Z","details":"First thing. Second thing.",
             "affected":[{"package":{"ecosystem":"PyPI","name":"X"},
               "ranges":[{"type":"GIT","repo":"r","events":[{"introduced":"0"}]},
-                        {"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"2.0"}]}],
+                        {"type":"ECOSYSTEM","events":[{"introduced":"0.5"},{"fixed":"2.0"}]}],
               "versions":["1.0","1.5","2.0.post1","odd version"]}]}"#,
         );
         assert_eq!(record.title, "First thing");

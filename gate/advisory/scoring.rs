@@ -12,7 +12,7 @@ pub(crate) fn rate<'r>(
     let mut scored: Vec<(u8, Cvss)> = vectors
         .iter()
         .map(|text| {
-            let parsed = text.trim().parse::<Parsed>().ok();
+            let parsed = text.trim().parse::<Parsed>().ok().filter(|_| is_whole(text));
             let version = match &parsed {
                 Some(Parsed::CvssV40(_)) => 4,
                 Some(Parsed::CvssV30(_) | Parsed::CvssV31(_)) => 3,
@@ -43,6 +43,16 @@ pub(crate) fn rate<'r>(
         None => worst(false).map(Severity::from_cvss2).max(word),
     };
     (scored.into_iter().map(|(_, cvss)| cvss).collect(), severity)
+}
+
+/// Whether a v3 vector has every base metric (CVSS v3.1 §6). The `cvss` crate checks that for v2 and v4, and scores a v3
+/// vector that lacks some as harmless.
+fn is_whole(vector: &str) -> bool {
+    const BASE: [&str; 8] = ["AV", "AC", "PR", "UI", "S", "C", "I", "A"];
+    let has = |metric: &&str| {
+        vector.split('/').any(|part| part.split_once(':').is_some_and(|(name, _)| name == *metric))
+    };
+    !vector.trim().starts_with("CVSS:3") || BASE.iter().all(|metric| has(&metric))
 }
 
 /// The base score of v3: temporal and environmental metrics that a publisher appended describe a moment or a place, not

@@ -144,7 +144,8 @@ pub fn update(
     let (bytes, changed) = put_together(options, old.as_ref(), work)?;
     let status = replace(options, room, bytes)?;
     if status.newest_file.is_none() {
-        notes.push("the source gives no file times: how old its data are cannot be told".to_owned());
+        notes
+            .push("the source gives no file times: how old its data are cannot be told".to_owned());
     }
     Ok(Updated { status, changed, notes })
 }
@@ -267,7 +268,7 @@ fn read_checkout(folder: &Path) -> Result<(Feed, Option<i64>), UpdateError> {
             feed.add_checked(id, taken);
         }
     }
-    if feed.seen.is_empty() {
+    if feed.records.is_empty() {
         return Err(UpdateError::Missing {
             origin: folder.display().to_string(),
             part: "crates/*/RUSTSEC-*.md".into(),

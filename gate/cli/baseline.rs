@@ -61,7 +61,8 @@ fn from_report(path: &Path) -> Result<Baseline, Failure> {
     // wrongly saw would be excused.
     complete(
         &path.display().to_string(),
-        report.verdicts.iter().all(|verdict| verdict.decision != Decision::Error),
+        !report.verdicts.is_empty()
+            && report.verdicts.iter().all(|verdict| verdict.decision != Decision::Error),
     )?;
     Ok(baseline_of(&report.findings))
 }

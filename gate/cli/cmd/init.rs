@@ -65,7 +65,8 @@ fn config(found: &[String]) -> String {
     let list: String = if found.is_empty() {
         "#   (none was found)\n".to_owned()
     } else {
-        found.iter().map(|path| format!("#   {path}\n")).collect()
+        // A file name is anything; a line break in it must not become configuration.
+        found.iter().map(|path| format!("#   {}\n", path.escape_debug())).collect()
     };
     format!(
         "# Configuration of secgate: what is looked at, which policy judges it, where reports go.\n\

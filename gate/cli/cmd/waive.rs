@@ -23,7 +23,9 @@ pub(crate) fn run(args: &WaiveArgs) -> Outcome {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(Failure::usage(format!("{name}: {error}"))),
     };
-    let held = if existing.trim().is_empty() {
+    let blank =
+        existing.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    let held = if blank {
         load_waivers(&[])
     } else {
         load_waivers(&[(name.clone(), existing.clone().into_bytes())])

@@ -38,6 +38,10 @@ impl Cataloger for JuliaManifest {
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
         let text = tree.read_text(entry)?;
+        // Julia writes a line of comment even without a package.
+        if text.trim().is_empty() {
+            return Err(CatalogError::whole("the file is empty"));
+        }
         let root = parse_toml(&text)?;
         let map = root.expect_map("the document")?;
         let packages = match root.get("manifest_format") {

@@ -30,7 +30,9 @@ impl Cataloger for Sbom {
             Some(format) => catalog_any(&text, format, catalog),
             None if claim(entry.name()) == Some(Claim::Certain) => Err(not_an_sbom()),
             None if entry.name().to_ascii_lowercase().ends_with(".json") => check_json(&text),
-            None => Ok(()),
+            // Another document of this name ends with its root element; an empty or cut-off file does not.
+            None if text.trim_end().ends_with('>') => Ok(()),
+            None => Err(not_an_sbom()),
         }
     }
 }

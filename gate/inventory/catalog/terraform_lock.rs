@@ -25,6 +25,10 @@ impl Cataloger for TerraformLock {
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
         let text = tree.read_text(entry)?;
+        // Terraform writes its two lines of comment even without a provider.
+        if text.trim().is_empty() {
+            return Err(CatalogError::whole("the file is empty"));
+        }
         let mut tokens = Tokens { text: &text, at: 0, line: 1 };
         let mut seen = HashSet::new();
         loop {
