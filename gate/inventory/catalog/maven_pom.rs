@@ -452,9 +452,9 @@ mod tests {
         assert_eq!(
             asked(&catalog),
             [
-                "43: log4j-core (its version is set outside the tree)",
-                "47: commons-io ([2.6,3.0))",
-                "59: nowhere (${not.set})",
+                "43: org.apache.logging.log4j/log4j-core (its version is set outside the tree)",
+                "47: commons-io/commons-io ([2.6,3.0))",
+                "59: org.acme/nowhere (${not.set})",
             ]
             .map(str::to_owned)
         );
@@ -466,7 +466,7 @@ mod tests {
         result.unwrap();
         assert_eq!(
             asked(&catalog).first().map(String::as_str),
-            Some("16: spring-core (${spring.version})")
+            Some("16: org.springframework/spring-core (${spring.version})")
         );
     }
 
