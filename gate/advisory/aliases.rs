@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn an_absurd_group_falls_apart() {
         let records: Vec<Record> =
-            (0..MAX_GROUP + 1).map(|at| record(&format!("X-{at}"), &["CVE-1"])).collect();
+            (0..=MAX_GROUP).map(|at| record(&format!("X-{at}"), &["CVE-1"])).collect();
         let groups = alias_groups(&records);
         assert_eq!(groups[7], ["CVE-1", "X-7"]);
         assert_eq!(alias_groups(&records[..10])[7].len(), 11);

@@ -287,11 +287,9 @@ impl Audit<'_> {
             .then(|| group.hits.first().and_then(|(_, affected)| affected.informational.clone()))
             .flatten();
         if severity.is_none() {
-            severity = if let Some(class) = &informational {
-                Some(if class == "unsound" { Severity::Low } else { Severity::Info })
-            } else {
-                None
-            };
+            severity = informational
+                .as_deref()
+                .map(|class| if class == "unsound" { Severity::Low } else { Severity::Info });
         }
         if records().any(|record| record.id.starts_with("MAL-")) {
             // The package itself is the attack: no vector says how bad that is.

@@ -50,7 +50,7 @@ pub(crate) fn compile(
     let (index, entries) = index(packages);
     let index = body.section(&index);
     let entries = body.section(&entries);
-    let (records, blocks, frames) = blocks(&texts);
+    let (records, blocks, frames) = blocks(texts);
     let records = body.section(&records);
     let blocks = body.section(&blocks);
     let frames = body.section(&frames);
@@ -119,8 +119,8 @@ fn index(packages: BTreeMap<(String, String), PackageEntry>) -> (Vec<u8>, Vec<u8
     (index, entries)
 }
 
-fn blocks(texts: &[Text]) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
-    let encoded: Vec<Vec<u8>> = texts.par_iter().map(encode).collect();
+fn blocks(texts: Vec<Text>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    let encoded: Vec<Vec<u8>> = texts.into_par_iter().map(|text| encode(&text)).collect();
     let mut records = Vec::with_capacity(encoded.len() * 12);
     let mut plain: Vec<Vec<u8>> = Vec::new();
     for text in encoded {

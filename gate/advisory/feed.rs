@@ -37,11 +37,15 @@ pub enum FeedError {
     },
 }
 
+/// EPSS: CVE, probability, percentile.
+pub(crate) type Scores = Vec<(u64, f32, f32)>;
+/// A table of a feed, and what it says of itself.
+pub(crate) type ReadTable<T> = Result<(T, Enrichment), FeedError>;
+
 /// The tables about CVEs, sorted by CVE.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Tables {
-    /// CVE, probability, percentile.
-    pub(crate) epss: Vec<(u64, f32, f32)>,
+    pub(crate) epss: Scores,
     pub(crate) kev: Vec<u64>,
 }
 
@@ -290,14 +294,11 @@ pub(crate) fn cve_key(id: &str) -> Option<u64> {
 }
 
 /// Reads FIRST's EPSS table: gzip or plain CSV, a comment line with the score date, then `cve,epss,percentile`.
-pub(crate) fn read_epss(bytes: &[u8]) -> Result<(Vec<(u64, f32, f32)>, Enrichment), FeedError> {
+pub(crate) fn read_epss(bytes: &[u8]) -> ReadTable<Scores> {
     read_scores(bytes, MAX_TABLE)
 }
 
-fn read_scores(
-    bytes: &[u8],
-    max_table: u64,
-) -> Result<(Vec<(u64, f32, f32)>, Enrichment), FeedError> {
+fn read_scores(bytes: &[u8], max_table: u64) -> ReadTable<Scores> {
     let malformed =
         |message: String| FeedError::Malformed { name: "EPSS scores".to_owned(), message };
     let mut text = String::new();
@@ -357,7 +358,7 @@ struct Entry {
 }
 
 /// Reads CISA's catalogue of known exploited vulnerabilities (JSON).
-pub(crate) fn read_kev(bytes: &[u8]) -> Result<(Vec<u64>, Enrichment), FeedError> {
+pub(crate) fn read_kev(bytes: &[u8]) -> ReadTable<Vec<u64>> {
     let malformed =
         |message: String| FeedError::Malformed { name: "KEV catalogue".to_owned(), message };
     let catalogue: Catalogue =

@@ -63,7 +63,10 @@ fn what_goes_in_comes_out_and_makes_the_same_bytes_again() {
         (entry.advisories.len(), text.group.as_slice()),
         (2, ["CVE-2024-1".to_owned(), "GHSA-1".to_owned()].as_slice())
     );
-    assert_eq!(database.epss("CVE-2024-2").unwrap().unwrap().probability, 0.5);
+    assert_eq!(
+        database.epss("CVE-2024-2").unwrap(),
+        Some(crate::Epss { probability: 0.5, percentile: 0.75 })
+    );
     assert_eq!(database.epss("CVE-2024-3").unwrap(), None);
     assert!(database.kev("CVE-2024-1").unwrap() && !database.kev("CVE-2024-2").unwrap());
     assert!(database.package("npm", "c").unwrap().is_none());
@@ -245,6 +248,18 @@ proptest! {
         let _ = crate::feed::read_kev(&bytes);
         let _ = crate::feed::read_modified("x", &String::from_utf8_lossy(&bytes));
         let _ = crate::feed::read_archive("x", std::io::Cursor::new(bytes));
+    }
+
+    #[test]
+    fn no_vector_is_a_panic_and_every_score_is_one(
+        prefix in "(CVSS:(2.0|3.0|3.1|4.0)/)?",
+        metrics in proptest::collection::vec("(AV|AC|AT|PR|UI|Au|S|C|I|A|VC|VI|VA|SC|SI|SA|E|RL|MAV|MPR):(N|L|P|H|A|R|U|C|X|POC|OF)|\\PC{0,6}", 0..14),
+    ) {
+        let vector = format!("{prefix}{}", metrics.join("/"));
+        let (cvss, severity) = crate::scoring::rate(&[vector], None);
+        let score = cvss.first().and_then(|cvss| cvss.score);
+        prop_assert!(score.is_none_or(|score| (0.0..=10.0).contains(&score)));
+        prop_assert_eq!(score.is_some(), severity.is_some());
     }
 
     #[test]

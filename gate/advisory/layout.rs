@@ -72,7 +72,7 @@ pub(crate) fn assemble(mut header: Header, body: &[u8]) -> Vec<u8> {
     header.status.revision.clear();
     // The revision names the content: the header without it covers every byte of the body through the chunk hashes.
     let content = blake3::hash(&encode(&header));
-    header.status.revision = content.to_hex().get(..16).unwrap_or_default().to_owned();
+    content.to_hex().get(..16).unwrap_or_default().clone_into(&mut header.status.revision);
     let encoded = encode(&header);
     let mut file = Vec::with_capacity(PREAMBLE + encoded.len() + body.len());
     file.extend_from_slice(MAGIC);

@@ -4,6 +4,7 @@
 mod aliases;
 mod audit;
 mod bytes;
+mod checkout;
 mod compile;
 mod database;
 mod ecosystem;
@@ -11,11 +12,13 @@ mod feed;
 mod fetch;
 mod layout;
 mod matching;
+mod part;
 mod record;
 mod rustsec_source;
 mod scoring;
 mod starter;
 mod status;
+mod swap;
 mod update;
 
 #[cfg(test)]

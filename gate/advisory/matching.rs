@@ -39,7 +39,13 @@ pub fn match_package(
     version: &str,
 ) -> Result<Matches, DatabaseError> {
     match database.package(ecosystem, name)? {
-        Some(entry) => match_entry(database, &entry, version),
+        Some(mut entry) => {
+            // Go's index ignores case for purls that were made lower case; a name that has kept its case means itself.
+            if ecosystem == "Go" && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                entry.advisories.retain(|(_, affected)| affected.name == name);
+            }
+            match_entry(database, &entry, version)
+        }
         None => Ok(Matches::default()),
     }
 }

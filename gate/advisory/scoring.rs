@@ -52,7 +52,7 @@ fn is_whole(vector: &str) -> bool {
     let has = |metric: &&str| {
         vector.split('/').any(|part| part.split_once(':').is_some_and(|(name, _)| name == *metric))
     };
-    !vector.trim().starts_with("CVSS:3") || BASE.iter().all(|metric| has(&metric))
+    !vector.trim().starts_with("CVSS:3") || BASE.iter().all(has)
 }
 
 /// The base score of v3: temporal and environmental metrics that a publisher appended describe a moment or a place, not

@@ -1,4 +1,8 @@
-use crate::{Database, DatabaseError, Status, compile::compile, feed::Feed};
+use crate::{
+    Database, DatabaseError, Status,
+    compile::{Seen, compile},
+    feed::{Feed, Tables},
+};
 
 /// OSV records written for secgate: ids, ranges, vectors and dates of what the reference application's world holds, one
 /// a line, with titles of our own.
@@ -29,7 +33,7 @@ pub fn starter() -> Result<Database, DatabaseError> {
         ..Status::default()
     };
     let records = feeds.into_values().flat_map(|feed| feed.records).collect();
-    Database::from_vec(compile(records, status, &Default::default(), &Default::default()))
+    Database::from_vec(compile(records, status, &Seen::new(), &Tables::default()))
 }
 
 #[cfg(test)]
@@ -42,7 +46,7 @@ mod tests {
         assert!(database.status().starter);
         assert_eq!(database.status().rejected(), 0, "{:?}", database.status());
         assert_eq!(
-            database.status().records as usize,
+            usize::try_from(database.status().records).unwrap(),
             RECORDS.lines().filter(|line| !line.trim().is_empty()).count()
         );
         assert!(database.package("PyPI", "Flask").unwrap().is_some());

@@ -5,7 +5,11 @@ use std::fmt::Write;
 use secgate_model::Purl;
 
 use crate::{
-    Database, Matches, Record, Status, compile::compile, ecosystem::Coordinates, match_package,
+    Database, Matches, Record, Status,
+    compile::{Seen, compile},
+    ecosystem::Coordinates,
+    feed::Tables,
+    match_package,
     record::Taken,
 };
 
@@ -47,8 +51,7 @@ pub(crate) fn records(texts: &[String]) -> Vec<Record> {
 }
 
 pub(crate) fn database(texts: &[String]) -> Database {
-    let bytes =
-        compile(records(texts), Status::default(), &Default::default(), &Default::default());
+    let bytes = compile(records(texts), Status::default(), &Seen::new(), &Tables::default());
     Database::from_vec(bytes).unwrap()
 }
 

@@ -1,10 +1,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -12,15 +11,15 @@ use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     Database, DatabaseError, FeedError, FetchError, Origin, Record, Source, Status,
+    checkout::read_checkout,
     compile::{Seen, compile},
     feed::{
-        Feed, MAX_RECORD, MAX_REJECTED, Tables, join_records, read_archive, read_epss, read_kev,
-        read_modified, rejected_id,
+        MAX_REJECTED, ReadTable, Scores, Tables, join_records, read_epss, read_kev, rejected_id,
     },
     fetch::{Fetched, Validators, client, fetch},
-    record::Taken,
-    rustsec_source::from_markdown,
+    part::{Fresh, Job, Part},
     status::Enrichment,
+    swap::{replace, sweep},
 };
 
 /// Told how an update gets on. Called from several threads.
@@ -103,14 +102,8 @@ pub enum UpdateError {
     Start(io::Error),
 }
 
-/// A zip archive's list of entries is held in memory, several times its size.
-const MAX_ARCHIVE: u64 = 2 << 30;
 const MAX_TABLE: u64 = 256 << 20;
-/// Bytes of a list of changes: some six times the longest.
-const MAX_LIST: u64 = 64 << 20;
 const PARALLEL: usize = 4;
-/// Up to so many changed records are fetched one by one; beyond it the archive is quicker.
-const MAX_SINGLE: usize = 400;
 
 /// Brings the database up to date: fetches what changed, and replaces the file in one step.
 ///
@@ -170,15 +163,6 @@ fn present(options: &UpdateOptions, notes: &mut Vec<String>) -> Option<(Database
     }
 }
 
-/// Checks the bytes of a new database, and puts them in the place of the old one.
-fn replace(options: &UpdateOptions, room: &Path, bytes: Vec<u8>) -> Result<Status, UpdateError> {
-    let fresh = Database::from_vec(bytes)?;
-    fresh.verify()?;
-    fresh.seen()?;
-    write(&options.database, room, fresh.file())?;
-    Ok(fresh.status().clone())
-}
-
 /// Builds a database from a folder: the OSV export's layout, or a checkout of the RustSec advisory repository.
 ///
 /// # Errors
@@ -227,79 +211,10 @@ pub fn build(
     Ok(Updated { status, changed: true, notes: Vec::new() })
 }
 
-/// Reads `crates/*/RUSTSEC-*.md` and the file time of the newest.
-fn read_checkout(folder: &Path) -> Result<(Feed, Option<i64>), UpdateError> {
-    let failed =
-        |path: &Path, error: io::Error| UpdateError::Write { path: path.to_owned(), error };
-    let mut feed = Feed::named("crates.io");
-    let mut newest = None;
-    let crates = folder.join("crates");
-    for package in fs::read_dir(&crates).map_err(|error| failed(&crates, error))? {
-        let package = package.map_err(|error| failed(&crates, error))?.path();
-        if !package.is_dir() {
-            continue;
-        }
-        for file in fs::read_dir(&package).map_err(|error| failed(&package, error))? {
-            let path = file.map_err(|error| failed(&package, error))?.path();
-            let name = path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
-            let Some(id) = name.strip_suffix(".md").filter(|id| id.starts_with("RUSTSEC-")) else {
-                continue;
-            };
-            let mut text = String::new();
-            let opened = fs::File::open(&path).map_err(|error| failed(&path, error))?;
-            let meta = opened.metadata().map_err(|error| failed(&path, error))?;
-            opened
-                .take(MAX_RECORD + 1)
-                .read_to_string(&mut text)
-                .map_err(|error| failed(&path, error))?;
-            let time = meta
-                .modified()
-                .ok()
-                .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-            newest = newest.max(time.and_then(|time| i64::try_from(time.as_millis()).ok()));
-            let taken = if text.len() as u64 > MAX_RECORD {
-                Err(format!("larger than {MAX_RECORD} bytes"))
-            } else {
-                from_markdown(&text)
-            };
-            feed.add_checked(id, taken);
-        }
-    }
-    if feed.records.is_empty() {
-        return Err(UpdateError::Missing {
-            origin: folder.display().to_string(),
-            part: "crates/*/RUSTSEC-*.md".into(),
-        });
-    }
-    Ok((feed.finish(), newest))
-}
-
-/// What became of one ecosystem.
-enum Part {
-    Unchanged,
-    Full(Feed),
-    /// Changed records, and what the source lists now.
-    Delta(Feed, Vec<(String, i64)>),
-}
-
-/// One ecosystem, fetched.
-struct Fresh {
-    name: String,
-    part: Part,
-    /// To ask with next time; none where the source has to be looked at again whatever it answers.
-    validators: Validators,
-    /// The newest file time.
-    time: Option<i64>,
-    note: Option<String>,
-}
-
 struct Gathered {
     parts: Vec<Fresh>,
     kev: Table<Vec<u64>>,
-    epss: Table<Vec<(u64, f32, f32)>>,
+    epss: Table<Scores>,
     notes: Vec<String>,
 }
 
@@ -417,184 +332,6 @@ async fn ecosystems(
     if wanted.is_empty() { Err(missing()) } else { Ok(wanted) }
 }
 
-/// The ids of `rows` that `seen` lacks, or has with a time that `differs` from the listed one.
-fn differing<'r>(
-    rows: &'r [(String, i64)],
-    seen: &[(String, i64)],
-    differs: impl Fn(i64, i64) -> bool,
-) -> Vec<&'r String> {
-    let held: BTreeMap<&str, i64> = seen.iter().map(|(id, time)| (id.as_str(), *time)).collect();
-    rows.iter()
-        .filter(|(id, time)| held.get(id.as_str()).is_none_or(|held| differs(*held, *time)))
-        .map(|(id, _)| id)
-        .collect()
-}
-
-/// The rows of a list, those of records that were just fetched with the times that these had: a file may be older than
-/// the list says. One that could not be read has none, and counts as looked at.
-fn held_times(rows: &[(String, i64)], fetched: &[(String, i64)]) -> Vec<(String, i64)> {
-    let times: BTreeMap<&str, i64> = fetched
-        .iter()
-        .map(|(id, time)| (id.as_str(), *time))
-        .filter(|(_, time)| *time != 0)
-        .collect();
-    let held =
-        |(id, time): &(String, i64)| (id.clone(), times.get(id.as_str()).copied().unwrap_or(*time));
-    rows.iter().map(held).collect()
-}
-
-struct Job {
-    name: String,
-    origin: Origin,
-    client: reqwest::Client,
-    room: PathBuf,
-    /// Validators of `modified_id.csv` at the last update.
-    validators: Option<Validators>,
-    seen: Option<Vec<(String, i64)>>,
-    progress: Arc<dyn Progress>,
-}
-
-impl Job {
-    async fn run(self) -> Result<Fresh, UpdateError> {
-        let list = self.origin.part(&[&self.name, "modified_id.csv"]);
-        let known = self.validators.clone().filter(|_| self.seen.is_some()).unwrap_or_default();
-        let (validators, time, wanted) =
-            match fetch(&self.client, &list, &known, MAX_LIST, &self.room, &|_, _| {}).await? {
-                Fetched::Unmodified => {
-                    self.progress.finished(&self.name, "unchanged");
-                    return Ok(self.done(Part::Unchanged, known, None, false));
-                }
-                // A mirror without lists of changes is read whole each time.
-                Fetched::Missing => (Validators::default(), None, None),
-                Fetched::Body(mut body) => {
-                    let mut text = String::new();
-                    body.file.read_to_string(&mut text).map_err(|error| FetchError::Request {
-                        url: list.shown(),
-                        message: error.to_string(),
-                    })?;
-                    let mut rows = read_modified(&format!("{}/modified_id.csv", self.name), &text)?;
-                    rows.sort();
-                    (body.validators, body.file_time, Some(rows))
-                }
-            };
-        if let (Some(rows), Some(seen)) = (&wanted, &self.seen) {
-            let changed = differing(rows, seen, |held, listed| held != listed);
-            // Records are withdrawn, hardly ever deleted: a list that lacks some may be cut off.
-            let listed: BTreeSet<&str> = rows.iter().map(|(id, _)| id.as_str()).collect();
-            let shorter = seen.iter().any(|(id, _)| !listed.contains(id.as_str()));
-            if !shorter
-                && changed.len() <= MAX_SINGLE
-                && let Some(feed) = self.single(&changed).await?
-            {
-                let count = feed.seen.len();
-                self.progress.finished(&self.name, &format!("{count} changed"));
-                let held = held_times(rows, &feed.seen);
-                let behind = held != *rows;
-                return Ok(self.done(Part::Delta(feed, held), validators, time, behind));
-            }
-        }
-        let (mut feed, archive_time) = self.whole().await?;
-        let behind = match &wanted {
-            Some(rows) => self.complete(&mut feed, rows).await?,
-            None => false,
-        };
-        self.progress.finished(&self.name, &format!("{} advisories", feed.source.records));
-        Ok(self.done(Part::Full(feed), validators, time.max(archive_time), behind))
-    }
-
-    /// What came of it. A part that is behind its own list is looked at again next time, whatever the list's tag says.
-    fn done(self, part: Part, validators: Validators, time: Option<i64>, behind: bool) -> Fresh {
-        let note = behind.then(|| {
-            format!(
-                "{}: the source gave older forms of some records than its list names; they are asked for again next time",
-                self.name
-            )
-        });
-        let validators = if behind { Validators::default() } else { validators };
-        Fresh { name: self.name, part, validators, time, note }
-    }
-
-    /// Fetches what the list names and the archive does not have, or has in an older form: the two are not replaced at
-    /// the same moment. Says whether some are older still.
-    ///
-    /// # Errors
-    /// When a listed record cannot be had at all.
-    async fn complete(&self, feed: &mut Feed, rows: &[(String, i64)]) -> Result<bool, UpdateError> {
-        feed.date(rows);
-        let older = |held, listed| held < listed;
-        let lacking = differing(rows, &feed.seen, older);
-        if !lacking.is_empty()
-            && lacking.len() <= MAX_SINGLE
-            && let Some(newer) = self.single(&lacking).await?
-        {
-            feed.replace(newer);
-            feed.date(rows);
-        }
-        let held: BTreeSet<&str> = feed.seen.iter().map(|(id, _)| id.as_str()).collect();
-        if let Some((id, _)) = rows.iter().find(|(id, _)| !held.contains(id.as_str())) {
-            return Err(UpdateError::Missing {
-                origin: self.origin.shown(),
-                part: format!("{}/{id}.json, which its modified_id.csv names", self.name),
-            });
-        }
-        Ok(!differing(rows, &feed.seen, older).is_empty())
-    }
-    /// The changed records one by one; `None` when the mirror does not have them as files of their own.
-    async fn single(&self, changed: &[&String]) -> Result<Option<Feed>, UpdateError> {
-        let mut feed = Feed::named(&self.name);
-        for id in changed {
-            let at = self.origin.part(&[&self.name, &format!("{id}.json")]);
-            let fetched = fetch(
-                &self.client,
-                &at,
-                &Validators::default(),
-                MAX_RECORD,
-                &self.room,
-                &|bytes, total| {
-                    self.progress.received(&self.name, bytes, total);
-                },
-            )
-            .await?;
-            let Fetched::Body(mut body) = fetched else { return Ok(None) };
-            let mut bytes = Vec::new();
-            body.file.read_to_end(&mut bytes).map_err(|error| FetchError::Request {
-                url: at.shown(),
-                message: error.to_string(),
-            })?;
-            feed.take_as(id, &bytes);
-        }
-        Ok(Some(feed.finish()))
-    }
-
-    async fn whole(&self) -> Result<(Feed, Option<i64>), UpdateError> {
-        let at = self.origin.part(&[&self.name, "all.zip"]);
-        let fetched = fetch(
-            &self.client,
-            &at,
-            &Validators::default(),
-            MAX_ARCHIVE,
-            &self.room,
-            &|bytes, total| {
-                self.progress.received(&self.name, bytes, total);
-            },
-        )
-        .await?;
-        let Fetched::Body(body) = fetched else {
-            return Err(UpdateError::Missing {
-                origin: self.origin.shown(),
-                part: format!("{}/all.zip", self.name),
-            });
-        };
-        let (name, time) = (self.name.clone(), body.file_time);
-        let feed = tokio::task::spawn_blocking(move || {
-            read_archive(&name, io::BufReader::with_capacity(1 << 18, body.file))
-        })
-        .await
-        .map_err(|error| UpdateError::Start(io::Error::other(error.to_string())))??;
-        Ok((feed, time))
-    }
-}
-
 #[expect(
     clippy::too_many_arguments,
     reason = "one call for two tables, each argument of its own kind"
@@ -607,7 +344,7 @@ async fn table<T>(
     name: &str,
     progress: &Arc<dyn Progress>,
     notes: &mut Vec<String>,
-    read: fn(&[u8]) -> Result<(T, Enrichment), FeedError>,
+    read: fn(&[u8]) -> ReadTable<T>,
 ) -> Result<Table<T>, UpdateError> {
     let known = held
         .map(|table| Validators {
@@ -616,7 +353,7 @@ async fn table<T>(
         })
         .unwrap_or_default();
     let fetched = fetch(client, at, &known, MAX_TABLE, room, &|bytes, total| {
-        progress.received(name, bytes, total)
+        progress.received(name, bytes, total);
     })
     .await?;
     match fetched {
@@ -702,18 +439,18 @@ fn put_together(
             Part::Unchanged => earlier.cloned().unwrap_or_default(),
             Part::Full(feed) => {
                 // What it holds now counts, also that a record is withdrawn or cannot be read any more.
-                feed.seen.iter().for_each(|(id, _)| {
+                for (id, _) in &feed.seen {
                     held.remove(id);
-                });
+                }
                 seen.insert(name.clone(), feed.seen);
                 fresh.extend(feed.records);
                 feed.source
             }
             Part::Delta(feed, listed) => {
                 let changed: BTreeSet<&String> = feed.seen.iter().map(|(id, _)| id).collect();
-                changed.iter().for_each(|id| {
+                for id in &changed {
                     held.remove(*id);
-                });
+                }
                 let stays = |line: &&String| {
                     let id = rejected_id(line).to_owned();
                     !changed.contains(&id)
@@ -781,54 +518,4 @@ fn put_together(
         Table::Absent => status.epss = before.and_then(|status| status.epss.clone()),
     }
     Ok((compile(records.into_values().collect(), status, &seen, &merged), true))
-}
-
-const PREFIX: &str = ".secgate-db-";
-
-/// Writes the new file beside the old one, makes sure that it is on disk, and renames it over.
-fn write(path: &Path, room: &Path, bytes: &[u8]) -> Result<(), UpdateError> {
-    let failed = |error: io::Error| UpdateError::Write { path: path.to_owned(), error };
-    fs::create_dir_all(room).map_err(failed)?;
-    let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(room).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A database is no secret, and other users' runs share it.
-        file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    }
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    // The rename itself must survive a power cut; a file system that cannot sync a folder still has the file.
-    let _ = fs::File::open(room).and_then(|folder| folder.sync_all());
-    Ok(())
-}
-
-/// Removes what killed updates left behind more than an hour ago.
-fn sweep(room: &Path, now: Timestamp) {
-    let Ok(listing) = fs::read_dir(room) else { return };
-    for item in listing.flatten() {
-        let ours = item.file_name().to_string_lossy().starts_with(PREFIX);
-        let age = item
-            .metadata()
-            .ok()
-            .and_then(|meta| meta.modified().ok())
-            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-            .and_then(|time| {
-                Duration::from_secs(u64::try_from(now.as_second()).ok()?).checked_sub(time)
-            });
-        if ours && age.is_some_and(|age| age > Duration::from_secs(3600)) {
-            let _ = fs::remove_file(item.path());
-        }
-    }
-}
-
-impl Feed {
-    fn add_checked(&mut self, id: &str, taken: Result<Taken, String>) {
-        let modified = match &taken {
-            Ok(Taken::Record(record)) => record.modified,
-            _ => 0,
-        };
-        self.add_taken(id.to_owned(), Some(modified).filter(|time| *time > 0), taken);
-    }
 }

@@ -87,7 +87,9 @@ pub(crate) fn conclude(
     // How long it took differs from run to run, and with --at the same inputs give the same bytes.
     let mut outcomes = case.outcomes.to_vec();
     if common.at.is_some() {
-        outcomes.iter_mut().for_each(|outcome| outcome.took_ms = 0);
+        for outcome in &mut outcomes {
+            outcome.took_ms = 0;
+        }
     }
     let run = Run {
         tool_version: env!("CARGO_PKG_VERSION"),

@@ -1,7 +1,9 @@
 //! Makes sure that a pass plan leads to a pass: applies it, matches again, judges again.
 
+use std::collections::HashMap;
+
 use secgate_advisory::{Audit, AuditOptions, Database};
-use secgate_model::{ChangeKind, Finding, Inventory, Package, Purl, Verdict};
+use secgate_model::{ChangeKind, Finding, Inventory, Package, PassPlan, Purl, Verdict};
 use secgate_policy::{Baseline, Inputs, Policy, evaluate};
 use secgate_scan::{Job, run_scanners};
 
@@ -22,19 +24,17 @@ pub(crate) fn settle_plan(
 ) {
     let Some(plan) = &mut verdict.plan else { return };
     let Some(inventory) = case.inventory else { return };
+    // What the plan does not touch blocks or does not block as before: only the raised packages are judged again.
+    let mut open: Vec<usize> = (0..plan.changes.len()).collect();
     for _ in 0..ROUNDS {
-        // (present purl, raised purl) of every raise.
-        let raised: Vec<(Purl, Purl)> = plan
-            .changes
-            .iter()
-            .filter(|change| change.kind == ChangeKind::Raise)
-            .filter_map(|change| {
-                let purl: Purl = change.component.as_ref()?.parse().ok()?;
-                let to = purl.clone().with_version(change.to.as_deref());
-                Some((purl, to))
-            })
-            .collect();
-        let findings = findings_after(case, inventory, settings, database, &raised);
+        let raised = raises(plan, &open);
+        if raised.is_empty() {
+            return;
+        }
+        let findings = findings_at(case, inventory, settings, database, &raised);
+        if findings.is_empty() {
+            return;
+        }
         let after = evaluate(&Inputs {
             policy,
             stage: &verdict.stage,
@@ -46,54 +46,53 @@ pub(crate) fn settle_plan(
             first_seen: None,
             now: settings.now,
         });
-        let mut moved = false;
+        let at: HashMap<String, usize> =
+            raised.values().map(|(to, at)| (to.to_string(), *at)).collect();
+        open.clear();
         for next in after.plan.iter().flat_map(|plan| &plan.changes) {
             let (Some(component), Some(to)) = (&next.component, &next.to) else { continue };
-            let Some((from, _)) =
-                raised.iter().find(|(_, raised)| raised.to_string() == *component)
-            else {
-                continue;
-            };
-            let from = from.to_string();
-            let held = plan
-                .changes
-                .iter_mut()
-                .find(|change| change.component.as_deref() == Some(from.as_str()));
-            if let Some(change) = held.filter(|change| change.to.as_deref() != Some(to.as_str())) {
+            let Some(at) = at.get(component).copied() else { continue };
+            let Some(change) = plan.changes.get_mut(at) else { continue };
+            if change.to.as_ref() != Some(to) {
                 let old = change.to.clone().unwrap_or_default();
                 change.what = change.what.replacen(&format!(" to {old}"), &format!(" to {to}"), 1);
                 change.to = Some(to.clone());
-                moved = true;
+                open.push(at);
             }
-        }
-        if !moved {
-            return;
         }
     }
 }
 
-/// The findings as they would be with the packages raised.
-fn findings_after(
+/// Present purl to raised purl and the number of the change, of every raise among `open`.
+fn raises(plan: &PassPlan, open: &[usize]) -> HashMap<Purl, (Purl, usize)> {
+    open.iter()
+        .filter_map(|at| {
+            let change = plan.changes.get(*at).filter(|change| change.kind == ChangeKind::Raise)?;
+            let purl: Purl = change.component.as_ref()?.parse().ok()?;
+            let to = purl.clone().with_version(change.to.as_deref());
+            Some((purl, (to, *at)))
+        })
+        .collect()
+}
+
+/// The findings of the raised packages alone.
+fn findings_at(
     case: &Case<'_>,
     inventory: &Inventory,
     settings: &Settings,
     database: &Database,
-    raised: &[(Purl, Purl)],
+    raised: &HashMap<Purl, (Purl, usize)>,
 ) -> Vec<Finding> {
-    let to_of =
-        |purl: &Purl| raised.iter().find(|(from, _)| from == purl).map(|(_, to)| to.clone());
     let packages: Vec<Package> = inventory
         .packages
         .iter()
-        .filter_map(|package| to_of(&package.purl).map(|purl| Package { purl, ..package.clone() }))
+        .filter_map(|package| {
+            let (to, _) = raised.get(&package.purl)?;
+            Some(Package { purl: to.clone(), ..package.clone() })
+        })
         .collect();
     let changed = Inventory { packages, ..Inventory::default() }.normalised();
     let audit = Audit { database, options: AuditOptions::default() };
     let job = Job { target: case.target, tree: None, inventory: Some(&changed), now: settings.now };
-    let mut findings = run_scanners(&[&audit], &job).findings;
-    let stays = |finding: &&Finding| {
-        finding.locus.component.as_ref().is_none_or(|purl| to_of(purl).is_none())
-    };
-    findings.extend(case.findings.iter().filter(stays).cloned());
-    findings
+    run_scanners(&[&audit], &job).findings
 }

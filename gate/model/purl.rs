@@ -222,11 +222,14 @@ impl FromStr for Purl {
         }
         purl.subpath = subpath
             .map(|path| {
-                path.split('/')
-                    .filter(|part| !matches!(*part, "" | "." | ".."))
-                    .map(&decode)
-                    .collect::<Result<Vec<_>, _>>()
-                    .map(|parts| parts.join("/"))
+                // Decoded first: `%2E%2E` is `..` too.
+                path.split('/').map(&decode).collect::<Result<Vec<_>, _>>().map(|parts| {
+                    let parts = parts.iter().flat_map(|part| part.split('/'));
+                    parts
+                        .filter(|part| !matches!(*part, "" | "." | ".."))
+                        .collect::<Vec<_>>()
+                        .join("/")
+                })
             })
             .transpose()?
             .filter(|path| !path.is_empty());
@@ -347,6 +350,7 @@ mod tests {
             "pkg:maven/org.apache.xmlgraphics/batik-anim@1.9.1?packaging=sources",
         );
         check("pkg:cargo/rand@0.7.2%2Bbuild", "pkg:cargo/rand@0.7.2%2Bbuild");
+        check("pkg:generic/x#a/%2E%2E/%2e/b%2F..%2Fc", "pkg:generic/x#a/b/c");
         check("pkg://generic/name@1:2", "pkg:generic/name@1:2");
     }
 

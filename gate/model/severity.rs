@@ -28,9 +28,9 @@ impl Severity {
     pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
 
     /// The qualitative rating of a CVSS v3 or v4 base score from 0.0 to 10.0 (CVSS v3.1 §5, v4.0 §6). The bands of v2
-    /// end at `High`: callers with a v2 score use [`Severity::from_cvss2`].
+    /// end at `High`: callers with a v2 score use [`Severity::from_cvss2`]. What is no number is as bad as can be.
     pub fn from_cvss(score: f64) -> Self {
-        if score >= 9.0 {
+        if score >= 9.0 || score.is_nan() {
             Self::Critical
         } else if score >= 7.0 {
             Self::High
@@ -100,6 +100,7 @@ mod tests {
             assert_eq!(Severity::from_cvss(score), expected, "{score}");
         }
         assert_eq!(Severity::from_cvss2(10.0), Severity::High);
+        assert_eq!(Severity::from_cvss(f64::NAN), Severity::Critical);
         assert!(Severity::Critical > Severity::High);
         assert!("High".parse::<Severity>().is_err());
     }

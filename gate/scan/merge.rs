@@ -60,8 +60,13 @@ fn join(into: &mut Finding, other: Finding) {
                     mine.fixed_in.push(version);
                 }
             }
-            mine.epss = mine.epss.or(theirs.epss);
-            mine.epss_percentile = mine.epss_percentile.or(theirs.epss_percentile);
+            // Two tools have scores of two days: the higher one counts, as the worst severity does.
+            let higher = |a: Option<f64>, b: Option<f64>| match (a, b) {
+                (Some(a), Some(b)) => Some(a.max(b)),
+                (a, b) => a.or(b),
+            };
+            mine.epss = higher(mine.epss, theirs.epss);
+            mine.epss_percentile = higher(mine.epss_percentile, theirs.epss_percentile);
             // Known to be exploited by either is known.
             mine.kev = match (mine.kev, theirs.kev) {
                 (Some(a), Some(b)) => Some(a || b),
@@ -73,6 +78,18 @@ fn join(into: &mut Finding, other: Finding) {
                 (a, b) => a.or(b),
             };
             mine.scope = mine.scope.widest(theirs.scope);
+            mine.direct = match (mine.direct, theirs.direct) {
+                (Some(a), Some(b)) => Some(a || b),
+                (a, b) => a.or(b),
+            };
+            if mine.path.is_empty() {
+                mine.path = theirs.path;
+            }
+            for text in theirs.affects {
+                if !mine.affects.contains(&text) {
+                    mine.affects.push(text);
+                }
+            }
         }
         (mine @ None, Some(theirs)) => *mine = Some(theirs),
         (_, None) => {}
@@ -85,4 +102,91 @@ fn join(into: &mut Finding, other: Finding) {
     into.aliases.retain(|alias| *alias != rule);
     into.cwe.sort_unstable();
     into.cwe.dedup();
+}
+
+#[cfg(test)]
+mod tests {
+    use secgate_model::{Confidence, Cvss, Kind, Location, Locus, Severity, Vulnerability};
+
+    use super::*;
+
+    fn finding(
+        scanner: &str,
+        purl: &str,
+        severity: Option<Severity>,
+        about: Vulnerability,
+    ) -> Finding {
+        Finding {
+            fingerprint: Fingerprint("sg1-0".to_owned()),
+            weak_fingerprint: None,
+            scanner: scanner.to_owned(),
+            seen_by: vec![scanner.to_owned()],
+            kind: Kind::Vulnerability,
+            rule: format!("rule-of-{scanner}"),
+            aliases: Vec::new(),
+            cwe: Vec::new(),
+            title: String::new(),
+            description: None,
+            severity,
+            confidence: Confidence::Medium,
+            locus: Locus {
+                component: Some(purl.parse().unwrap()),
+                locations: vec![Location::file(scanner)],
+                ..Locus::default()
+            },
+            vulnerability: Some(about),
+            evidence: None,
+            remediation: None,
+            references: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_worse_of_two_words_counts() {
+        let cvss = |score| Cvss { vector: String::new(), score: Some(score) };
+        let mild = Vulnerability {
+            epss: Some(0.1),
+            epss_percentile: Some(0.9),
+            kev: Some(false),
+            direct: Some(false),
+            cvss: vec![cvss(1.0)],
+            ..Vulnerability::default()
+        };
+        let bad = Vulnerability {
+            epss: Some(0.8),
+            epss_percentile: Some(0.2),
+            kev: Some(true),
+            direct: Some(true),
+            cvss: vec![cvss(9.0)],
+            ..Vulnerability::default()
+        };
+        for (first, second) in [(&mild, &bad), (&bad, &mild)] {
+            let merged = merge_findings(vec![
+                finding("a", "pkg:npm/x@1", Some(Severity::Low), first.clone()),
+                finding("b", "pkg:npm/x@1", Some(Severity::High), second.clone()),
+                finding("c", "pkg:npm/x@1", None, Vulnerability::default()),
+            ]);
+            assert_eq!(merged.len(), 1);
+            let about = merged[0].vulnerability.as_ref().unwrap();
+            assert_eq!(merged[0].severity, Some(Severity::High));
+            assert_eq!((about.epss, about.epss_percentile), (Some(0.8), Some(0.9)));
+            assert_eq!((about.kev, about.direct, about.cvss.len()), (Some(true), Some(true), 2));
+            assert_eq!(merged[0].seen_by, ["a", "b", "c"]);
+            assert_eq!(merged[0].aliases, ["rule-of-b", "rule-of-c"]);
+            assert_eq!(merged[0].locus.locations.len(), 3);
+        }
+    }
+
+    #[test]
+    fn two_versions_are_two_findings_and_nobody_said_comes_last() {
+        let merged = merge_findings(vec![
+            finding("a", "pkg:npm/x@1", None, Vulnerability::default()),
+            finding("a", "pkg:npm/x@2", Some(Severity::Info), Vulnerability::default()),
+        ]);
+        let versions: Vec<_> = merged
+            .iter()
+            .map(|finding| finding.locus.component.as_ref().unwrap().version())
+            .collect();
+        assert_eq!(versions, [Some("2"), Some("1")]);
+    }
 }

@@ -90,11 +90,18 @@ impl Walk<'_> {
                         });
                         continue;
                     };
-                    let Ok(kind) = item.file_type() else { continue };
                     let path = join(&relative, name);
                     if (self.exclude)(&path) {
                         continue;
                     }
+                    let kind = match item.file_type() {
+                        Ok(kind) => kind,
+                        Err(error) => {
+                            let reason = format!("cannot be looked at: {error}");
+                            skipped.push(Skipped { path, reason });
+                            continue;
+                        }
+                    };
                     if kind.is_dir() {
                         if !matches!(name, ".git" | ".hg" | ".svn") {
                             folders.push(path);

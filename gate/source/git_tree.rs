@@ -97,7 +97,9 @@ fn git(repository: &Path) -> Command {
         .arg("-C")
         .arg(repository)
         .env("GIT_OPTIONAL_LOCKS", "0")
-        .env("GIT_TERMINAL_PROMPT", "0");
+        .env("GIT_TERMINAL_PROMPT", "0")
+        // A partial clone would ask its server for what it lacks.
+        .env("GIT_NO_LAZY_FETCH", "1");
     command.stdin(Stdio::null());
     command
 }

@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     environment,
     exit::{Failure, Outcome, PASS},
+    judge::show,
     progress::Bars,
 };
 

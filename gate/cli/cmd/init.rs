@@ -66,7 +66,11 @@ fn config(found: &[String]) -> String {
         "#   (none was found)\n".to_owned()
     } else {
         // A file name is anything; a line break in it must not become configuration.
-        found.iter().map(|path| format!("#   {}\n", path.escape_debug())).collect()
+        found
+            .iter()
+            .map(|path| format!("#   {}\n", path.escape_debug()))
+            .collect::<Vec<_>>()
+            .concat()
     };
     format!(
         "# Configuration of secgate: what is looked at, which policy judges it, where reports go.\n\
