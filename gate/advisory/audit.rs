@@ -33,6 +33,9 @@ pub struct AuditOptions {
     pub accept_missing: Vec<String>,
 }
 
+/// Below so many packages, starting threads costs more than they save.
+const PARALLEL_FROM: usize = 4000;
+
 static ABOUT: About =
     About { id: "audit", version: env!("CARGO_PKG_VERSION"), needs: &[Need::Inventory] };
 
@@ -45,14 +48,16 @@ impl Scanner for Audit<'_> {
         let inventory = job.inventory.ok_or_else(|| ScanError::new("there is no inventory"))?;
         let status = self.database.status();
         let has_kev = status.kev.is_some();
-        let results: Vec<PackageResult> = inventory
-            .packages
-            .par_iter()
-            .map(|package| self.judge(job.target, inventory, package, has_kev))
-            .collect::<Result<_, _>>()
-            .map_err(|error| {
-                ScanError::new(error.to_string()).with_hint("run `secgate db update` to replace it")
-            })?;
+        let judge = |package| self.judge(job.target, inventory, package, has_kev);
+        let results: Result<Vec<PackageResult>, DatabaseError> =
+            if inventory.packages.len() < PARALLEL_FROM {
+                inventory.packages.iter().map(judge).collect()
+            } else {
+                inventory.packages.par_iter().map(judge).collect()
+            };
+        let results = results.map_err(|error| {
+            ScanError::new(error.to_string()).with_hint("run `secgate db update` to replace it")
+        })?;
         let mut scan = Scan {
             advisories: Some(self.advisory_data()),
             nothing_to_look_at: inventory.files.is_empty() && inventory.packages.is_empty(),

@@ -69,9 +69,10 @@ pub(crate) fn chunk_hash(bytes: &[u8]) -> [u8; 16] {
 pub(crate) fn assemble(mut header: Header, body: &[u8]) -> Vec<u8> {
     header.body = body.len() as u64;
     header.chunks = body.chunks(CHUNK).map(chunk_hash).collect();
-    header.status.revision.clear();
-    // The revision names the content: the header without it covers every byte of the body through the chunk hashes.
-    let content = blake3::hash(&encode(&header));
+    // The revision names the content: the chunk hashes cover every byte of the body, and of the header counts what is
+    // not about when and where the content was fetched.
+    let content =
+        blake3::hash(&encode(&Header { status: header.status.content(), ..header.clone() }));
     content.to_hex().get(..16).unwrap_or_default().clone_into(&mut header.status.revision);
     let encoded = encode(&header);
     let mut file = Vec::with_capacity(PREAMBLE + encoded.len() + body.len());

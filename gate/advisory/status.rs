@@ -77,6 +77,30 @@ impl Status {
         self.published.and_then(|ms| Timestamp::from_millisecond(ms).ok())
     }
 
+    /// The part that is about the content, not about when and where it was fetched.
+    pub(crate) fn content(&self) -> Self {
+        let table = |table: &Option<Enrichment>| {
+            table.as_ref().map(|table| Enrichment {
+                entries: table.entries,
+                published: table.published,
+                ..Enrichment::default()
+            })
+        };
+        Self {
+            starter: self.starter,
+            records: self.records,
+            packages: self.packages,
+            sources: self
+                .sources
+                .iter()
+                .map(|source| Source { etag: None, last_modified: None, ..source.clone() })
+                .collect(),
+            kev: table(&self.kev),
+            epss: table(&self.epss),
+            ..Self::default()
+        }
+    }
+
     /// Whether the source publishes advisories for an ecosystem (without suffix).
     pub fn covers(&self, ecosystem: &str) -> bool {
         // A source of which nothing could be used covers nothing.

@@ -87,16 +87,15 @@ impl Config {
             let place = error
                 .location()
                 .map_or_else(String::new, |at| format!("{}:{}: ", at.line(), at.column()));
-            let message = error.to_string();
-            let message = message.lines().next().unwrap_or_default().to_owned();
-            Failure::usage(format!("{}:{place}{message}", path.display()))
+            Failure::usage(format!("{}:{place}{}", path.display(), brief(&error.to_string())))
         })?;
         if config.api_version.as_deref() != Some("secgate.dev/v1")
             || config.kind.as_deref() != Some("Config")
         {
-            return Err(failed(
-                "1:1: expected `apiVersion: secgate.dev/v1` and `kind: Config`".to_owned(),
-            ));
+            return Err(Failure::usage(format!(
+                "{}:1:1: expected `apiVersion: secgate.dev/v1` and `kind: Config`",
+                path.display()
+            )));
         }
         let folder =
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -164,4 +163,20 @@ impl Config {
             || self.advisories.database.is_some()
             || environment::variable("SECGATE_DB").is_some()
     }
+}
+
+/// The parser's message without the place, which is said already, and without advice to programmers.
+fn brief(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let rest = first
+        .strip_prefix("line ")
+        .and_then(|rest| rest.split_once(": "))
+        .map_or(first, |(_, rest)| rest);
+    if rest.contains("duplicate mapping key") {
+        return "the key is given twice".to_owned();
+    }
+    rest.replace("sequence start", "a list")
+        .replace("mapping start", "a mapping")
+        .replace("string scalar", "a text")
 }

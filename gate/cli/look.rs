@@ -129,7 +129,7 @@ fn take_file(path: &Path, limits: Limits) -> Result<(Option<Tree>, Inventory), F
         let inventory = read.unwrap_or_else(|error| {
             let (line, reason) = match error {
                 CatalogError::Malformed { line, message } => (line, message),
-                error => (None, error.to_string()),
+                CatalogError::Read(error) => (None, error.to_string()),
             };
             Inventory {
                 unknowns: vec![Unknown {

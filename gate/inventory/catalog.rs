@@ -5,6 +5,7 @@ pub(crate) mod beam_terms;
 pub(crate) mod bun_lock;
 pub(crate) mod cabal_freeze;
 pub(crate) mod cargo_lock;
+mod cargo_lock_plain;
 pub(crate) mod cargo_toml;
 pub(crate) mod composer;
 pub(crate) mod composer_installed;

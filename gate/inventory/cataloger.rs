@@ -13,6 +13,12 @@ pub trait Cataloger: Sync {
     /// Whether this file is of the format, by its path alone. `entry.name()` is the last part.
     fn wants(&self, entry: &Entry) -> bool;
 
+    /// Whether a file of this path can hardly be anything else. A name that other programs use too makes no claim. The
+    /// file's content decides in the end; this is for what has no content of its own: a symbolic link.
+    fn claims(&self, entry: &Entry) -> bool {
+        self.wants(entry)
+    }
+
     /// Whether the format records what *is installed* (for example `*.dist-info/METADATA`) rather than what a project
     /// asks for. Only such files count inside folders of installed packages (`node_modules`, `site-packages`, …), where
     /// the lockfiles of other people's projects lie about.
@@ -68,6 +74,7 @@ pub struct Catalog {
     /// What was seen and could not be counted.
     pub unknowns: Vec<Unknown>,
     pub(crate) unpinned: Vec<Unpinned>,
+    passed_over: bool,
 }
 
 /// A request that a lockfile may answer.
@@ -86,6 +93,7 @@ impl Catalog {
             packages: Vec::new(),
             unknowns: Vec::new(),
             unpinned: Vec::new(),
+            passed_over: false,
         }
     }
 
@@ -150,6 +158,16 @@ impl Catalog {
                 reason: format!("{shown}{asked} has no exact version: pin it or commit a lockfile"),
             },
         });
+    }
+
+    /// Says that the file turned out not to be of the format, or to say nothing of what a target is made of: it does not
+    /// count as looked at.
+    pub fn passed_over(&mut self) {
+        self.passed_over = true;
+    }
+
+    pub(crate) fn is_passed_over(&self) -> bool {
+        self.passed_over
     }
 
     /// Records a part of the file that cannot be read as its format.

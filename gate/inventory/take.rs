@@ -31,8 +31,12 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
                 .map(move |cataloger| (entry, cataloger))
         })
         .collect();
-    let catalogs: Vec<Catalog> =
-        wanted.par_iter().map(|(entry, cataloger)| run(*cataloger, entry, tree)).collect();
+    let catalogs: Vec<Catalog> = if let [(entry, cataloger)] = wanted.as_slice() {
+        // One file needs no threads, and starting them takes longer than reading it.
+        vec![run(*cataloger, entry, tree)]
+    } else {
+        wanted.par_iter().map(|(entry, cataloger)| run(*cataloger, entry, tree)).collect()
+    };
     let mut inventory = Inventory::default();
     let mut unpinned = Vec::new();
     inventory.files.extend(wanted.iter().map(|(entry, _)| entry.path.clone()));

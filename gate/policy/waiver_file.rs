@@ -278,6 +278,36 @@ pub fn render_waiver(file: &str, existing: &str, new: &NewWaiver) -> Result<Stri
     }
 }
 
+/// The place in an empty list that is written as `[]`: the brackets go, and whatever stands before them stays.
+fn empty_list(
+    lines: &[&str],
+    at: usize,
+    line: &str,
+    place: crate::diagnostic::Place,
+    sink: &mut Sink<'_>,
+) -> Option<(String, String, usize, usize)> {
+    let bare = line.trim_end();
+    let Some(key) = bare.strip_suffix("[]").map(str::trim_end) else {
+        sink.error_hint(
+            place,
+            "the list is empty and not written as `[]`",
+            "write `[]`, or take it away, and run again",
+        );
+        return None;
+    };
+    let mut before: String = lines.iter().take(at).copied().collect();
+    if !key.is_empty() {
+        before.push_str(key);
+        before.push('\n');
+    }
+    Some((
+        before,
+        lines.iter().skip(at + 1).copied().collect(),
+        if key.is_empty() { 0 } else { 2 },
+        0,
+    ))
+}
+
 /// Splits `existing` where the list ends: text before, text after, the items' indent and their number.
 fn insertion(existing: &str, sink: &mut Sink<'_>) -> Option<(String, String, usize, usize)> {
     let root = yaml::parse(existing.as_bytes(), sink)?;
@@ -298,16 +328,14 @@ fn insertion(existing: &str, sink: &mut Sink<'_>) -> Option<(String, String, usi
         sink.error(list.at, format!("`waivers` must be a list, not {}", list.what()));
         return None;
     };
-    let (Some(_), Some(line)) =
-        (items.first(), lines.get((list.at.line as usize).saturating_sub(1)))
-    else {
-        sink.error_hint(
-            list.at,
-            "the list is empty and written as `[]`",
-            "take the `[]` away, or the file, and run again",
-        );
+    let at = (list.at.line as usize).saturating_sub(1);
+    let Some(line) = lines.get(at) else {
+        sink.error(list.at, "the list is not where it is said to be");
         return None;
     };
+    if items.is_empty() {
+        return empty_list(&lines, at, line, list.at, sink);
+    }
     let indent = line.chars().take_while(|c| *c == ' ').count();
     if !line.trim_start().starts_with('-') || line.starts_with("---") {
         sink.error_hint(

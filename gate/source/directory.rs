@@ -7,14 +7,15 @@ use std::{
     },
 };
 
-use crate::{Entry, Limits, Skipped, Tree, tree::Bodies};
+use crate::{Entry, Limits, Link, Skipped, Tree, tree::Bodies};
 
 /// Opens a folder, or a single file as a tree of one entry.
 ///
-/// Not entered: `.git`, `.hg`, `.svn` and folders marked by a valid `CACHEDIR.TAG` (Cache Directory Tagging
-/// Specification), unless the folder is a Python environment, whose packages are installed and count. `exclude` decides
-/// on a relative path whether the user left it out. A symbolic link is never followed: its target is inside the tree and
-/// is seen there, or is outside and none of our business.
+/// Not entered: `.git`, `.hg`, `.svn`, and the folders of well-known tools that both carry their usual name (`target`,
+/// `.cache`, `.tox`, …) and are marked by a valid `CACHEDIR.TAG` (Cache Directory Tagging Specification), unless such a
+/// folder is a Python environment, whose packages are installed and count. A tag alone hides nothing: anybody can put one
+/// beside a lockfile. `exclude` decides on a relative path whether the user left it out. A symbolic link is never
+/// followed, only told, in [`Tree::links`].
 ///
 /// # Errors
 /// When `root` does not exist or cannot be listed. What fails below it is in [`Tree::skipped`].
@@ -35,24 +36,20 @@ pub fn open_directory(
         return Ok(Tree {
             bodies: Bodies::File(parent.join(&name)),
             entries: vec![Entry { path: name }],
+            links: Vec::new(),
             skipped: Vec::new(),
             limits,
         });
     }
     fs::read_dir(root)?;
-    let walk = Walk {
-        root,
-        limits,
-        exclude,
-        seen: AtomicUsize::new(0),
-        found: Mutex::new((Vec::new(), Vec::new())),
-    };
+    let walk = Walk { root, limits, exclude, seen: AtomicUsize::new(0), found: Mutex::default() };
     rayon::scope(|scope| walk.folder(scope, String::new(), 0));
-    let (mut entries, mut skipped) =
+    let Found { mut entries, mut links, mut skipped } =
         walk.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     entries.sort_unstable();
+    links.sort_unstable();
     skipped.sort_unstable();
-    Ok(Tree { bodies: Bodies::Folder(root.to_owned()), entries, skipped, limits })
+    Ok(Tree { bodies: Bodies::Folder(root.to_owned()), entries, links, skipped, limits })
 }
 
 struct Walk<'a> {
@@ -60,12 +57,20 @@ struct Walk<'a> {
     limits: Limits,
     exclude: &'a (dyn Fn(&str) -> bool + Sync),
     seen: AtomicUsize,
-    found: Mutex<(Vec<Entry>, Vec<Skipped>)>,
+    found: Mutex<Found>,
+}
+
+#[derive(Default)]
+struct Found {
+    entries: Vec<Entry>,
+    links: Vec<Link>,
+    skipped: Vec<Skipped>,
 }
 
 impl Walk<'_> {
     fn folder<'s>(&'s self, scope: &rayon::Scope<'s>, relative: String, depth: usize) {
         let mut files = Vec::new();
+        let mut links = Vec::new();
         let mut skipped = Vec::new();
         match fs::read_dir(self.root.join(&relative)) {
             Err(error) => skipped
@@ -110,14 +115,17 @@ impl Walk<'_> {
                         tagged |= name == "CACHEDIR.TAG" && is_tag(&item.path());
                         environment |= name == "pyvenv.cfg";
                         files.push(Entry { path });
+                    } else if kind.is_symlink() {
+                        let target = fs::read_link(item.path()).ok();
+                        let target = target.and_then(|target| target.to_str().map(str::to_owned));
+                        links.push(Link { path, target: target.unwrap_or_default() });
                     }
                 }
-                if tagged && !environment && depth > 0 {
+                if tagged && !environment && is_cache_name(&relative) {
                     return;
                 }
-                if self.seen.fetch_add(files.len() + folders.len(), Ordering::Relaxed)
-                    > self.limits.entries
-                {
+                let count = files.len() + folders.len() + links.len();
+                if self.seen.fetch_add(count, Ordering::Relaxed) > self.limits.entries {
                     skipped.push(Skipped {
                         path: relative,
                         reason: format!("more than {} entries in the tree", self.limits.entries),
@@ -135,13 +143,30 @@ impl Walk<'_> {
             }
         }
         let mut found = self.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        found.0.append(&mut files);
-        found.1.append(&mut skipped);
+        found.entries.append(&mut files);
+        found.links.append(&mut links);
+        found.skipped.append(&mut skipped);
     }
 }
 
 fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// Whether a folder is named as a tool names what it builds or keeps.
+fn is_cache_name(path: &str) -> bool {
+    matches!(
+        path.rsplit('/').next().unwrap_or_default(),
+        "target"
+            | ".mypy_cache"
+            | ".pytest_cache"
+            | ".ruff_cache"
+            | ".cache"
+            | "__pycache__"
+            | ".tox"
+            | ".gradle"
+            | ".terraform"
+    )
 }
 
 fn is_tag(path: &Path) -> bool {
@@ -166,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tree_is_sorted_and_leaves_caches_out() {
+    fn the_tree_is_sorted_and_a_tag_alone_hides_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let tag = "Signature: 8a477f597d28d172789f06886806bc55\n";
         write(dir.path(), "b/Cargo.lock", "");
@@ -174,6 +199,9 @@ mod tests {
         write(dir.path(), ".git/config", "");
         write(dir.path(), "target/CACHEDIR.TAG", tag);
         write(dir.path(), "target/debug/Cargo.lock", "");
+        write(dir.path(), "service/CACHEDIR.TAG", tag);
+        write(dir.path(), "service/Cargo.lock", "");
+        write(dir.path(), "plain/target/Cargo.lock", "");
         write(dir.path(), "venv/CACHEDIR.TAG", tag);
         write(dir.path(), "venv/pyvenv.cfg", "");
         write(
@@ -191,11 +219,18 @@ mod tests {
                 "a.txt",
                 "b/Cargo.lock",
                 "not-a-cache/CACHEDIR.TAG",
+                "plain/target/Cargo.lock",
+                "service/CACHEDIR.TAG",
+                "service/Cargo.lock",
                 "venv/CACHEDIR.TAG",
                 "venv/pyvenv.cfg"
             ]
         );
-        assert_eq!(tree.read_text(tree.find("a.txt").unwrap()).unwrap(), "text");
+        let outside = Link { path: "outside".to_owned(), target: "/etc".to_owned() };
+        assert_eq!(tree.links(), [outside]);
+        let text = tree.find("a.txt").unwrap();
+        assert_eq!(tree.read_text(text).unwrap(), "text");
+        assert_eq!(tree.read_start(text, 2).unwrap(), b"te");
     }
 
     #[test]

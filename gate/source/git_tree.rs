@@ -6,7 +6,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{Entry, Limits, ReadError, Skipped, Tree, tree::Bodies};
+use crate::{Entry, Limits, Link, ReadError, Skipped, Tree, tree::Bodies};
+
+/// Bytes of a symbolic link's target that are read: the longest path that Linux takes.
+const MAX_TARGET: usize = 4096;
 
 /// Why a revision cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +28,8 @@ pub enum GitError {
 }
 
 /// Opens the tree of a commit through the `git` program: what is committed, whatever the work tree holds. Only paths
-/// below `folder` (relative to the top of the repository, empty for all) belong to it, named relative to it.
+/// below `folder` (relative to the top of the repository, empty for all) belong to it, named relative to it. What is
+/// committed counts wherever it lies, in build and cache folders too.
 ///
 /// # Errors
 /// When git is not there or does not know the revision.
@@ -50,7 +54,7 @@ pub fn open_revision(
         return Err(refused(&String::from_utf8_lossy(&listing.stderr)));
     }
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-    let (mut blobs, mut skipped) = (BTreeMap::new(), Vec::new());
+    let (mut blobs, mut links, mut skipped) = (BTreeMap::new(), Vec::new(), Vec::new());
     for row in listing.stdout.split(|byte| *byte == 0).filter(|row| !row.is_empty()) {
         let Ok(row) = std::str::from_utf8(row) else {
             skipped.push(Skipped {
@@ -65,15 +69,19 @@ pub fn open_revision(
         let mut words = meta.split_whitespace();
         let (mode, _, object) = (words.next(), words.next(), words.next());
         match (mode, object) {
-            (Some("100644" | "100755" | "100664"), Some(object)) => {
-                if blobs.len() >= limits.entries {
+            (Some(mode @ ("100644" | "100755" | "100664" | "120000")), Some(object)) => {
+                if blobs.len() + links.len() >= limits.entries {
                     skipped.push(Skipped {
                         path: path.to_owned(),
                         reason: format!("more than {} entries", limits.entries),
                     });
                     break;
                 }
-                blobs.insert(path.to_owned(), object.to_owned());
+                if mode == "120000" {
+                    links.push((path.to_owned(), object.to_owned()));
+                } else {
+                    blobs.insert(path.to_owned(), object.to_owned());
+                }
             }
             (Some("160000"), _) => {
                 skipped.push(Skipped {
@@ -86,8 +94,18 @@ pub fn open_revision(
     }
     let entries = blobs.keys().map(|path| Entry { path: path.clone() }).collect();
     skipped.sort();
-    let reader = Mutex::new(BlobReader::start(repository).map_err(GitError::Run)?);
-    Ok(Tree { bodies: Bodies::Git { blobs, reader }, entries, skipped, limits })
+    let mut reader = BlobReader::start(repository).map_err(GitError::Run)?;
+    let mut links: Vec<Link> = links
+        .into_iter()
+        .map(|(path, object)| {
+            let target = reader.read_start(&object, MAX_TARGET).ok();
+            let target = target.and_then(|target| String::from_utf8(target).ok());
+            Link { path, target: target.unwrap_or_default() }
+        })
+        .collect();
+    links.sort();
+    let bodies = Bodies::Git { blobs, reader: Mutex::new(reader) };
+    Ok(Tree { bodies, entries, links, skipped, limits })
 }
 
 fn git(repository: &Path) -> Command {
@@ -126,19 +144,34 @@ impl BlobReader {
         Ok(Self { child, ask, answer })
     }
 
-    fn read(&mut self, object: &str, limit: u64) -> Result<Vec<u8>, ReadError> {
+    /// Asks for an object and returns its size; its bytes and a line end follow.
+    fn ask(&mut self, object: &str) -> Result<u64, ReadError> {
         let ask = self.ask.as_mut().ok_or_else(|| io::Error::other("git has ended"))?;
         writeln!(ask, "{object}")?;
         ask.flush()?;
         let mut head = String::new();
         (&mut self.answer).take(200).read_line(&mut head)?;
         // `object type size`, or `object missing`.
-        let size: u64 = head
-            .trim_end()
+        head.trim_end()
             .rsplit(' ')
             .next()
             .and_then(|size| size.parse().ok())
-            .ok_or_else(|| io::Error::other("git does not have the object"))?;
+            .ok_or_else(|| io::Error::other("git does not have the object").into())
+    }
+
+    /// The first bytes. Git sends the rest too, which is thrown away.
+    fn read_start(&mut self, object: &str, count: usize) -> Result<Vec<u8>, ReadError> {
+        let size = self.ask(object)?;
+        let wanted = size.min(count as u64);
+        let mut bytes = Vec::new();
+        (&mut self.answer).take(wanted).read_to_end(&mut bytes)?;
+        let rest = size - wanted + 1;
+        let thrown = io::copy(&mut (&mut self.answer).take(rest), &mut io::sink())?;
+        if bytes.len() as u64 == wanted && thrown == rest { Ok(bytes) } else { Err(cut_off()) }
+    }
+
+    fn read(&mut self, object: &str, limit: u64) -> Result<Vec<u8>, ReadError> {
+        let size = self.ask(object)?;
         if size > limit {
             io::copy(&mut (&mut self.answer).take(size + 1), &mut io::sink())?;
             return Err(ReadError::TooLarge { limit });
@@ -147,12 +180,12 @@ impl BlobReader {
         (&mut self.answer).take(size).read_to_end(&mut bytes)?;
         let mut newline = [0; 1];
         self.answer.read_exact(&mut newline)?;
-        if bytes.len() as u64 == size {
-            Ok(bytes)
-        } else {
-            Err(io::Error::other("git ended in the middle of an object").into())
-        }
+        if bytes.len() as u64 == size { Ok(bytes) } else { Err(cut_off()) }
     }
+}
+
+fn cut_off() -> ReadError {
+    io::Error::other("git ended in the middle of an object").into()
 }
 
 impl Drop for BlobReader {
@@ -170,6 +203,15 @@ pub(crate) fn read_blob(
     limit: u64,
 ) -> Result<Vec<u8>, ReadError> {
     reader.lock().unwrap_or_else(PoisonError::into_inner).read(object, limit)
+}
+
+/// A blob's first bytes.
+pub(crate) fn read_blob_start(
+    reader: &Mutex<BlobReader>,
+    object: &str,
+    count: usize,
+) -> Result<Vec<u8>, ReadError> {
+    reader.lock().unwrap_or_else(PoisonError::into_inner).read_start(object, count)
 }
 
 #[cfg(test)]
@@ -202,6 +244,7 @@ mod tests {
         fs::create_dir(dir.path().join("app")).unwrap();
         fs::write(dir.path().join("app/requirements.txt"), "flask==1\n").unwrap();
         fs::write(dir.path().join("top.txt"), "").unwrap();
+        std::os::unix::fs::symlink("../top.txt", dir.path().join("app/link")).unwrap();
         run(dir.path(), &["add", "."]);
         run(dir.path(), &["commit", "-q", "-m", "one"]);
         fs::write(dir.path().join("app/requirements.txt"), "flask==2\n").unwrap();
@@ -212,10 +255,16 @@ mod tests {
             "flask==1\n"
         );
         assert_eq!(tree.read_text(tree.find("top.txt").unwrap()).unwrap(), "");
+        let [link] = tree.links() else { panic!("{:?}", tree.links()) };
+        assert_eq!((link.path.as_str(), link.target.as_str()), ("app/link", "../top.txt"));
+        assert_eq!(tree.resolve(link), tree.find("top.txt"));
         let below =
             open_revision(dir.path(), "HEAD", "app", Limits { file_bytes: 3, ..Limits::default() })
                 .unwrap();
+        assert_eq!(below.resolve(&below.links()[0]), None, "it leads out of the folder");
         let entry = below.find("requirements.txt").unwrap();
+        assert_eq!(below.read_start(entry, 3).unwrap(), b"fla");
+        assert_eq!(below.read_start(entry, 99).unwrap(), b"flask==1\n");
         assert!(matches!(below.read(entry), Err(ReadError::TooLarge { .. })));
         assert!(
             matches!(below.read(entry), Err(ReadError::TooLarge { .. })),

@@ -1,6 +1,6 @@
 //! Opens a target as a bounded, read-only [`Tree`]: what a cataloger or a scanner sees is the same for a folder, and
-//! later for an image or an archive. Nothing is written, no symbolic link is followed, and every limit that cuts
-//! something off is told.
+//! later for an image or an archive. Nothing is written, no symbolic link is followed (the tree lists them), and
+//! every limit that cuts something off is told.
 
 mod directory;
 mod git;
@@ -12,4 +12,4 @@ pub use directory::open_directory;
 pub use git::{head_revision, repository_top};
 pub use git_tree::{GitError, open_revision};
 pub use limits::Limits;
-pub use tree::{Entry, ReadError, Skipped, Tree};
+pub use tree::{Entry, Link, ReadError, Skipped, Tree};

@@ -6,13 +6,17 @@ use std::{
     sync::Mutex,
 };
 
-use crate::{Limits, git_tree::BlobReader, git_tree::read_blob};
+use crate::{
+    Limits,
+    git_tree::{BlobReader, read_blob, read_blob_start},
+};
 
 /// The regular files of a target, sorted by path.
 #[derive(Debug)]
 pub struct Tree {
     pub(crate) bodies: Bodies,
     pub(crate) entries: Vec<Entry>,
+    pub(crate) links: Vec<Link>,
     pub(crate) skipped: Vec<Skipped>,
     pub(crate) limits: Limits,
 }
@@ -35,6 +39,15 @@ pub(crate) enum Bodies {
 pub struct Entry {
     /// Path relative to the tree's root, `/` between its parts.
     pub path: String,
+}
+
+/// A symbolic link. It is told, never followed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// Path relative to the tree's root, `/` between its parts.
+    pub path: String,
+    /// Where it points to, as written; empty when that cannot be read or is not UTF-8.
+    pub target: String,
 }
 
 /// Something in the target that is not part of the tree although it might matter.
@@ -84,6 +97,46 @@ impl Tree {
         &self.entries
     }
 
+    /// Every symbolic link, sorted by path.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// The entry that a link leads to by the paths alone, through other links of the tree; `None` when that is no regular
+    /// file of the tree, leaves it, or takes more than 8 links.
+    pub fn resolve(&self, link: &Link) -> Option<&Entry> {
+        const MAX_LINKS: usize = 8;
+        let mut place: Vec<&str> = link.path.split('/').collect();
+        let mut open: Vec<&str> = Vec::new();
+        let mut next = Some(link);
+        let mut followed = 0;
+        loop {
+            if let Some(link) = next.take() {
+                followed += 1;
+                if followed > MAX_LINKS || link.target.is_empty() || link.target.starts_with('/') {
+                    return None;
+                }
+                place.pop();
+                open.extend(link.target.split('/').rev());
+            }
+            match open.pop() {
+                None => return self.find(&place.join("/")),
+                Some("" | ".") => {}
+                Some("..") => drop(place.pop()?),
+                Some(_) if place.len() > self.limits.depth => return None,
+                Some(part) => {
+                    place.push(part);
+                    next = self.find_link(&place.join("/"));
+                }
+            }
+        }
+    }
+
+    fn find_link(&self, path: &str) -> Option<&Link> {
+        let at = self.links.binary_search_by(|link| link.path.as_str().cmp(path)).ok()?;
+        self.links.get(at)
+    }
+
     /// What was left out and why, sorted.
     pub fn skipped(&self) -> &[Skipped] {
         &self.skipped
@@ -93,12 +146,19 @@ impl Tree {
     pub fn in_memory(files: impl IntoIterator<Item = (String, Vec<u8>)>, limits: Limits) -> Self {
         let bodies: BTreeMap<_, _> = files.into_iter().collect();
         let entries = bodies.keys().map(|path| Entry { path: path.clone() }).collect();
-        Self { bodies: Bodies::Memory(bodies), entries, skipped: Vec::new(), limits }
+        Self {
+            bodies: Bodies::Memory(bodies),
+            entries,
+            links: Vec::new(),
+            skipped: Vec::new(),
+            limits,
+        }
     }
 
-    /// Drops the entries whose path `keep` refuses.
+    /// Drops the entries and links whose path `keep` refuses.
     pub fn retain(&mut self, keep: &dyn Fn(&str) -> bool) {
         self.entries.retain(|entry| keep(&entry.path));
+        self.links.retain(|link| keep(&link.path));
     }
 
     /// The entry with exactly this path.
@@ -140,6 +200,26 @@ impl Tree {
         Ok(bytes)
     }
 
+    /// A file's first bytes, at most `count` of them, however large the file is.
+    pub fn read_start(&self, entry: &Entry, count: usize) -> Result<Vec<u8>, ReadError> {
+        let missing = || io::Error::other("not in the tree");
+        let file = match &self.bodies {
+            Bodies::Memory(bodies) => {
+                let body = bodies.get(&entry.path).ok_or_else(missing)?;
+                return Ok(body.get(..count).unwrap_or(body).to_vec());
+            }
+            Bodies::Git { blobs, reader } => {
+                let object = blobs.get(&entry.path).ok_or_else(missing)?;
+                return read_blob_start(reader, object, count);
+            }
+            Bodies::File(path) => File::open(path)?,
+            Bodies::Folder(root) => open_below(root, &entry.path)?,
+        };
+        let mut bytes = Vec::new();
+        file.take(count as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// A file's text: UTF-8, a byte order mark dropped.
     pub fn read_text(&self, entry: &Entry) -> Result<String, ReadError> {
         let bytes = self.read(entry)?;
@@ -162,4 +242,58 @@ fn open_below(root: &Path, path: &str) -> io::Result<File> {
         return Err(io::Error::other("not a regular file any more"));
     }
     File::open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str], links: &[(&str, &str)]) -> Tree {
+        let files = files.iter().map(|path| ((*path).to_owned(), b"0123456789".to_vec()));
+        let mut tree = Tree::in_memory(files, Limits { file_bytes: 5, ..Limits::default() });
+        let link = |(path, target): &(&str, &str)| Link {
+            path: (*path).to_owned(),
+            target: (*target).to_owned(),
+        };
+        tree.links = links.iter().map(link).collect();
+        tree.links.sort();
+        tree
+    }
+
+    #[test]
+    fn links_are_resolved_by_their_paths_and_never_out_of_the_tree() {
+        let tree = tree(
+            &["a/b/lock", "top"],
+            &[
+                ("a/c", "b"),
+                ("a/up", "../top"),
+                ("through", "./a//c/lock"),
+                ("out", "../top"),
+                ("absolute", "/top"),
+                ("folder", "a"),
+                ("loop", "loop"),
+                ("one", "two/x"),
+                ("two", "one"),
+                ("unreadable", ""),
+            ],
+        );
+        let check = |path: &str, expected: Option<&str>| {
+            let link = tree.find_link(path).unwrap();
+            assert_eq!(tree.resolve(link).map(|entry| entry.path.as_str()), expected, "{path}");
+        };
+        check("a/up", Some("top"));
+        check("through", Some("a/b/lock"));
+        for path in ["out", "absolute", "folder", "loop", "one", "unreadable", "a/c"] {
+            check(path, None);
+        }
+    }
+
+    #[test]
+    fn the_start_of_a_file_is_read_whatever_its_size() {
+        let tree = tree(&["a"], &[]);
+        let entry = tree.find("a").unwrap();
+        assert_eq!(tree.read_start(entry, 3).unwrap(), b"012");
+        assert_eq!(tree.read_start(entry, 99).unwrap(), b"0123456789");
+        assert!(tree.read(entry).is_err());
+    }
 }

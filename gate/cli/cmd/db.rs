@@ -59,7 +59,8 @@ fn update(args: &DbUpdateArgs) -> Outcome {
         database: config.database(args.db.as_deref())?,
         now: environment::now(),
     };
-    let updated = secgate_advisory::update(&options, &progress(&args.talk)).map_err(failed)?;
+    let updated = secgate_advisory::update(&options, &progress(&args.talk))
+        .map_err(|error| failed(&error))?;
     tell(&updated, &options.database, &args.talk);
     Ok(PASS)
 }
@@ -78,7 +79,8 @@ fn build(args: &DbBuildArgs) -> Outcome {
         database: config.database(args.db.as_deref())?,
         now: environment::now(),
     };
-    let updated = secgate_advisory::build(&options, &progress(&args.talk)).map_err(failed)?;
+    let updated =
+        secgate_advisory::build(&options, &progress(&args.talk)).map_err(|error| failed(&error))?;
     tell(&updated, &options.database, &args.talk);
     Ok(PASS)
 }
@@ -96,7 +98,7 @@ fn progress(talk: &Talk) -> Arc<dyn Progress> {
     }
 }
 
-fn failed(error: UpdateError) -> Failure {
+fn failed(error: &UpdateError) -> Failure {
     Failure::evidence(format!("the advisory database was not changed: {error}"))
 }
 
@@ -132,7 +134,7 @@ fn status(args: &DbStatusArgs) -> Outcome {
     if args.verify {
         database.verify().map_err(|error| unusable(&error, &path))?;
     }
-    let mut out = anstream::stdout().lock();
+    let mut out = Vec::new();
     if args.format == "json" {
         serde_json::to_writer_pretty(&mut out, &json(database.status()))
             .map_err(Failure::evidence)?;
@@ -140,6 +142,7 @@ fn status(args: &DbStatusArgs) -> Outcome {
     } else {
         table(&mut out, database.status(), &path, args)?;
     }
+    show(&out)?;
     Ok(PASS)
 }
 
@@ -191,9 +194,9 @@ fn table(
     writeln!(out, "database    {}", path.display())?;
     writeln!(
         out,
-        "revision    {}  {:.1} MB{}",
+        "revision    {}  {}{}",
         status.revision,
-        size as f64 / 1e6,
+        MegaBytes(size),
         if args.verify { "  verified" } else { "" }
     )?;
     writeln!(out, "source      {}", status.origin)?;
@@ -203,7 +206,7 @@ fn table(
     for (name, table) in [("KEV", &status.kev), ("EPSS", &status.epss)] {
         match table {
             Some(table) => {
-                writeln!(out, "{name:<11} {} CVEs, {}", table.entries, age(table.published))?
+                writeln!(out, "{name:<11} {} CVEs, {}", table.entries, age(table.published))?;
             }
             None => writeln!(out, "{name:<11} not there")?,
         }
@@ -249,5 +252,14 @@ fn ago(now: Timestamp, then: Timestamp) -> String {
         120..7200 => format!("{} min {word}", seconds / 60),
         7200..172_800 => format!("{} h {word}", seconds / 3600),
         _ => format!("{} days {word}", seconds / 86_400),
+    }
+}
+
+/// A size in millions of bytes with one decimal.
+struct MegaBytes(u64);
+
+impl std::fmt::Display for MegaBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{} MB", self.0 / 1_000_000, self.0 / 100_000 % 10)
     }
 }

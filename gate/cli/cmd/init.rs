@@ -107,28 +107,26 @@ fn config(found: &[String]) -> String {
     )
 }
 
-fn policy() -> String {
-    format!(
-        "# The policy of this project. `secgate policy explain` says in words what it demands.\n\
+fn policy() -> &'static str {
+    "# The policy of this project. `secgate policy explain` says in words what it demands.\n\
          apiVersion: secgate.dev/v1\n\
          kind: Policy\n\
-         metadata: {{ name: project }}\n\
+         metadata: { name: project }\n\
          extends: [\"builtin:default\"]\n\
          \n\
          # Older advisories than this are no evidence.\n\
          evidence:\n\
-         \x20 advisories: {{ max_age: 24h, starter: deny }}\n\
+         \x20 advisories: { max_age: 24h, starter: deny }\n\
          \n\
          # Change a rule by defining it again under its name, or add your own and name it in a stage:\n\
          #\n\
          # stages:\n\
-         #   source: {{ use: [no-known-exploited, fixable-high, our-rule], against: new }}\n\
+         #   source: { use: [no-known-exploited, fixable-high, our-rule], against: new }\n\
          # rules:\n\
          #   our-rule:\n\
          #     title: Nothing of medium severity that has a fix\n\
-         #     match: {{ kind: vulnerability, severity: \">=medium\", fix: available }}\n\
+         #     match: { kind: vulnerability, severity: \">=medium\", fix: available }\n\
          #     action: fail\n\
-         #     waivable: {{ max: 60d }}\n\
+         #     waivable: { max: 60d }\n\
          #     help: Raise the version.\n"
-    )
 }

@@ -4,6 +4,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use secgate_model::Verdict;
 use secgate_source::repository_top;
 
 use crate::{
@@ -42,32 +43,40 @@ pub(crate) fn run(args: &PushScanArgs) -> Outcome {
     let target = settings.config.target().canonicalize()?;
     let folder =
         target.strip_prefix(&top).ok().and_then(Path::to_str).unwrap_or_default().to_owned();
-    let mut worst = PASS;
-    for push in pushes {
-        let looked =
-            look_at_revision(&top, &push.commit, &folder, &settings, &database, &scanners)?;
-        let before: Option<Looked> = match &push.remote {
-            Some(remote) => {
-                Some(look_at_revision(&top, remote, &folder, &settings, &database, &scanners)?)
-            }
-            None => None,
-        };
+    let mut judged: Vec<(Looked, Verdict)> = Vec::with_capacity(pushes.len());
+    for push in &pushes {
+        let look =
+            |commit: &str| look_at_revision(&top, commit, &folder, &settings, &database, &scanners);
+        let looked = look(&push.commit)?;
         // What the remote holds already is not this push's to repair.
+        let before = push.remote.as_deref().map(look).transpose()?;
         let baseline = before.map(|before| baseline_of(&before.ran.findings));
-        let case = Case {
-            target: &looked.target,
-            inventory: Some(&looked.inventory),
-            findings: &looked.ran.findings,
-            outcomes: &looked.ran.outcomes,
-            base_path: looked.base_path.clone(),
-            started,
-        };
+        let case = case_of(&looked, started);
         let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
         settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
-        let code = conclude(&case, &[verdict], common, &common.output, &settings)?;
-        worst = worst.max(code);
+        judged.push((looked, verdict));
     }
-    Ok(worst)
+    // One report and one exit code, of the worst: git pushes all refs or none.
+    judged.sort_by_key(|(_, verdict)| std::cmp::Reverse(verdict.decision));
+    if judged.len() > 1 && !common.talk.quiet {
+        anstream::eprintln!(
+            "note: {} refs are pushed; this is about the worst of them",
+            judged.len()
+        );
+    }
+    let Some((looked, verdict)) = judged.into_iter().next() else { return Ok(PASS) };
+    conclude(&case_of(&looked, started), &[verdict], common, &common.output, &settings)
+}
+
+fn case_of(looked: &Looked, started: jiff::Timestamp) -> Case<'_> {
+    Case {
+        target: &looked.target,
+        inventory: Some(&looked.inventory),
+        findings: &looked.ran.findings,
+        outcomes: &looked.ran.outcomes,
+        base_path: looked.base_path.clone(),
+        started,
+    }
 }
 
 /// What is pushed: from git's hook input, from the `pre-commit` program's variables, or the branch against its upstream.

@@ -1,10 +1,11 @@
 use std::collections::HashMap;
 
-use secgate_model::{Purl, Scope};
+use secgate_model::Purl;
 use secgate_source::{Entry, Tree};
 
 use crate::{
     Catalog, CatalogError, Cataloger,
+    catalog::cargo_lock_plain::{self, Plain},
     document::{Node, parse_toml},
 };
 
@@ -31,97 +32,115 @@ impl Cataloger for CargoLock {
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
         let text = tree.read_text(entry)?;
+        if let Some(packages) = cargo_lock_plain::read(&text) {
+            return link(&packages, catalog);
+        }
         let root = parse_toml(&text)?;
-        if let Some(version) = root.get("version") {
-            let known = version
-                .scalar()
-                .and_then(|text| text.parse::<u32>().ok())
-                .is_some_and(|v| (1..=4).contains(&v));
-            if !known {
-                return Err(CatalogError::at(
-                    version.line,
-                    "a Cargo.lock version that is not known: 1 to 4 are",
-                ));
-            }
+        let packages = packages(&root)?.iter().map(locked).collect::<Result<Vec<_>, _>>()?;
+        link(&packages, catalog)
+    }
+}
+
+/// The `[[package]]` tables of a lockfile of a known version.
+fn packages<'n, 't>(root: &'n Node<'t>) -> Result<&'n [Node<'t>], CatalogError> {
+    if let Some(version) = root.get("version") {
+        let known = version
+            .scalar()
+            .and_then(|text| text.parse::<u32>().ok())
+            .is_some_and(|v| (1..=4).contains(&v));
+        if !known {
+            return Err(CatalogError::at(
+                version.line,
+                "a Cargo.lock version that is not known: 1 to 4 are",
+            ));
         }
-        let Some(packages) = root.get("package") else {
-            // An empty workspace writes only its version; a file that says nothing at all is cut off.
-            return if root.get("version").is_some() {
-                Ok(())
-            } else {
-                Err(CatalogError::whole(
-                    "neither `version` nor `[[package]]`: not a Cargo.lock, or cut off",
-                ))
-            };
+    }
+    let Some(packages) = root.get("package") else {
+        // Cargo writes the workspace's own package at least.
+        return Err(CatalogError::whole("no `[[package]]`: not a Cargo.lock, or cut off"));
+    };
+    packages.expect_list("package")
+}
+
+fn locked<'n>(node: &'n Node<'_>) -> Result<Plain<'n>, CatalogError> {
+    node.expect_map("package")?;
+    let mut dependencies = Vec::new();
+    for dependency in node.optional_list("dependencies")? {
+        dependencies.push((dependency.expect_text("dependencies")?, dependency.line));
+    }
+    Ok(Plain {
+        name: node.member_text("name")?,
+        version: node.member_text("version")?,
+        source: node.optional_text("source")?,
+        line: node.get("name").map_or(node.line, |name| name.line),
+        dependencies,
+    })
+}
+
+/// Pushes the packages with their parents.
+fn link(locked: &[Plain<'_>], catalog: &mut Catalog) -> Result<(), CatalogError> {
+    let mut by_name: HashMap<&str, usize> = HashMap::with_capacity(locked.len());
+    let mut by_version: HashMap<(&str, &str), usize> = HashMap::with_capacity(locked.len());
+    for (at, package) in locked.iter().enumerate() {
+        by_name.entry(package.name).or_insert(at);
+        by_version.entry((package.name, package.version)).or_insert(at);
+    }
+    let mut purls: Vec<Option<Purl>> = Vec::with_capacity(locked.len());
+    let mut pushed: Vec<Option<usize>> = Vec::with_capacity(locked.len());
+    for package in locked {
+        purls.push(None);
+        pushed.push(None);
+        let Some(source) = package.source else { continue };
+        let Some(found) =
+            catalog.package("cargo", None, package.name, package.version, package.line)
+        else {
+            continue;
         };
-        let locked = packages
-            .expect_list("package")?
-            .iter()
-            .map(Locked::read)
-            .collect::<Result<Vec<_>, _>>()?;
-        let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (at, package) in locked.iter().enumerate() {
-            by_name.entry(package.name).or_default().push(at);
+        if let Some(git) = source.strip_prefix("git+") {
+            found.purl = found.purl.clone().with_qualifier("vcs_url", &format!("git+{git}"));
+        } else if !is_crates_io(source) {
+            let url = source.split_once('+').map_or(source, |(_, url)| url);
+            found.purl = found.purl.clone().with_qualifier("repository_url", url);
         }
-        let mut purls: Vec<Option<Purl>> = Vec::with_capacity(locked.len());
-        let mut pushed: Vec<Option<usize>> = Vec::with_capacity(locked.len());
-        for package in &locked {
-            purls.push(None);
-            pushed.push(None);
-            let Some(source) = package.source else { continue };
-            let Some(found) =
-                catalog.package("cargo", None, package.name, package.version, package.line)
-            else {
-                continue;
+        let purl = found.purl.clone();
+        if let (Some(last), Some(at)) = (purls.last_mut(), pushed.last_mut()) {
+            *last = Some(purl);
+            *at = Some(catalog.packages.len() - 1);
+        }
+    }
+    let mut edges = Vec::new();
+    for (at, package) in locked.iter().enumerate() {
+        for (dependency, line) in &package.dependencies {
+            let wanted = Wanted::parse(dependency);
+            let child = match wanted.version {
+                Some(version) => by_version.get(&(wanted.name, version)),
+                None => by_name.get(wanted.name),
             };
-            if let Some(git) = source.strip_prefix("git+") {
-                found.purl = found.purl.clone().with_qualifier("vcs_url", &format!("git+{git}"));
-            } else if !is_crates_io(source) {
-                let url = source.split_once('+').map_or(source, |(_, url)| url);
-                found.purl = found.purl.clone().with_qualifier("repository_url", url);
-            }
-            let purl = found.purl.clone();
-            if let (Some(last), Some(at)) = (purls.last_mut(), pushed.last_mut()) {
-                *last = Some(purl);
-                *at = Some(catalog.packages.len() - 1);
-            }
-        }
-        let mut edges = Vec::new();
-        for (at, package) in locked.iter().enumerate() {
-            for dependency in &package.dependencies {
-                let wanted = Wanted::parse(dependency.expect_text("dependencies")?);
-                let child = by_name.get(wanted.name).into_iter().flatten().copied().find(|at| {
-                    locked.get(*at).is_some_and(|candidate| {
-                        wanted.version.is_none_or(|version| version == candidate.version)
-                    })
-                });
-                let Some(child) = child else {
-                    return Err(CatalogError::at(
-                        dependency.line,
-                        format!("the dependency `{}` is not in the file", wanted.name),
-                    ));
-                };
-                let Some(index) = pushed.get(child).copied().flatten() else { continue };
-                match purls.get(at).and_then(Option::as_ref) {
-                    Some(parent) => edges.push((index, parent.clone())),
-                    None => {
-                        if let Some(found) = catalog.packages.get_mut(index) {
-                            found.direct = Some(true);
-                        }
+            let Some(child) = child.copied() else {
+                return Err(CatalogError::at(
+                    *line,
+                    format!("the dependency `{}` is not in the file", wanted.name),
+                ));
+            };
+            let Some(index) = pushed.get(child).copied().flatten() else { continue };
+            match purls.get(at).and_then(Option::as_ref) {
+                Some(parent) => edges.push((index, parent.clone())),
+                None => {
+                    if let Some(found) = catalog.packages.get_mut(index) {
+                        found.direct = Some(true);
                     }
                 }
             }
         }
-        catalog.link(edges);
-        let has_root = purls.iter().any(Option::is_none);
-        for package in
-            catalog.packages.iter_mut().filter(|package| has_root && package.direct.is_none())
-        {
-            package.direct = Some(false);
-        }
-        catalog.default_scope(Scope::Unknown);
-        Ok(())
     }
+    catalog.link(edges);
+    let has_root = purls.iter().any(Option::is_none);
+    for package in
+        catalog.packages.iter_mut().filter(|package| has_root && package.direct.is_none())
+    {
+        package.direct = Some(false);
+    }
+    Ok(())
 }
 
 fn is_crates_io(source: &str) -> bool {
@@ -131,27 +150,6 @@ fn is_crates_io(source: &str) -> bool {
             | "sparse+https://index.crates.io/"
             | "registry+https://index.crates.io/"
     )
-}
-
-struct Locked<'n> {
-    name: &'n str,
-    version: &'n str,
-    source: Option<&'n str>,
-    line: u32,
-    dependencies: Vec<&'n Node<'n>>,
-}
-
-impl<'n> Locked<'n> {
-    fn read(node: &'n Node<'n>) -> Result<Self, CatalogError> {
-        node.expect_map("package")?;
-        Ok(Self {
-            name: node.member_text("name")?,
-            version: node.member_text("version")?,
-            source: node.optional_text("source")?,
-            line: node.get("name").map_or(node.line, |name| name.line),
-            dependencies: node.optional_list("dependencies")?.iter().collect(),
-        })
-    }
 }
 
 /// `name`, `name version` or `name version (source)`.
@@ -192,7 +190,7 @@ mod tests {
     fn faults_name_their_line() {
         assert_eq!(
             failure(&CargoLock, "Cargo.lock", ""),
-            "neither `version` nor `[[package]]`: not a Cargo.lock, or cut off"
+            "no `[[package]]`: not a Cargo.lock, or cut off"
         );
         assert_eq!(
             failure(&CargoLock, "Cargo.lock", "version = 9\n"),
@@ -208,5 +206,26 @@ mod tests {
             failure(&CargoLock, "Cargo.lock", missing),
             "5: the dependency `gone` is not in the file"
         );
+    }
+
+    #[test]
+    fn both_readers_say_the_same() {
+        let plain = LOCK.replace(
+            "dependencies = [\"num-traits\", \"tool 0.3.0\"]",
+            "dependencies = [\n \"num-traits\",\n \"tool 0.3.0\",\n]",
+        );
+        let quick = cargo_lock_plain::read(&plain).expect("Cargo's own form");
+        let root = parse_toml(&plain).unwrap();
+        let slow: Vec<_> =
+            packages(&root).unwrap().iter().map(|node| locked(node).unwrap()).collect();
+        assert_eq!(quick, slow);
+        assert_eq!(cargo_lock_plain::read(LOCK), None, "a list on one line is not Cargo's form");
+        for cut in 0..plain.len() {
+            // A cut that leaves whole packages cannot be told; every other one must not look whole.
+            if let Some(packages) = cargo_lock_plain::read(&plain[..cut]) {
+                assert!(packages.iter().all(|package| !package.version.is_empty()), "{cut}");
+                assert!(parse_toml(&plain[..cut]).is_ok(), "{cut}");
+            }
+        }
     }
 }

@@ -34,6 +34,7 @@ impl Cataloger for CargoToml {
             address::resolve(entry.folder(), name).is_some_and(|path| tree.find(&path).is_some())
         };
         if beside(".cargo-checksum.json") || beside(".cargo-ok") {
+            catalog.passed_over();
             return Ok(());
         }
         let text = tree.read_text(entry)?;

@@ -34,7 +34,11 @@ impl Cataloger for CondaEnvironment {
     ) -> Result<(), CatalogError> {
         let text = tree.read_text(entry)?;
         let root = parse_yaml(&text)?;
-        let Some(dependencies) = root.get("dependencies") else { return Ok(()) };
+        let Some(dependencies) = root.get("dependencies") else {
+            // Other programs have files of this name.
+            catalog.passed_over();
+            return Ok(());
+        };
         for item in dependencies.expect_list("dependencies")? {
             if let Some(text) = item.scalar() {
                 spec(text, item.line, catalog);
@@ -168,6 +172,6 @@ mod tests {
             catalog_text(&CondaEnvironment, "environment.yml", "dependencies:\n- =1\n- [a]\n");
         assert_eq!(catalog.unknowns.len(), 2);
         let other = catalog_text(&CondaEnvironment, "environment.yml", "region: eu\n");
-        assert!(other.packages.is_empty() && other.unknowns.is_empty());
+        assert!(other.packages.is_empty() && other.unknowns.is_empty() && other.is_passed_over());
     }
 }

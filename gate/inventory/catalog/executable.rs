@@ -7,7 +7,8 @@ use crate::{Catalog, CatalogError, Cataloger};
 /// Programs that carry a list of what they were built from: Go's build information and `cargo auditable`'s list.
 ///
 /// What is a program cannot be told from its path. Every file without a dot in its name, and `*.exe` and `*.bin`, is
-/// asked for; its first bytes decide. A program without such a list (C, C++, …) says nothing here.
+/// asked for; its first bytes decide, and the rest is read of programs alone. Other files, and programs without such a
+/// list (C, C++, …), are passed over.
 #[derive(Debug)]
 pub(crate) struct Executable;
 
@@ -26,6 +27,10 @@ impl Cataloger for Executable {
         }
     }
 
+    fn claims(&self, _: &Entry) -> bool {
+        false
+    }
+
     fn installed(&self) -> bool {
         true
     }
@@ -36,23 +41,26 @@ impl Cataloger for Executable {
         tree: &Tree,
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
+        if !executable_image::is_program(&tree.read_start(entry, executable_image::MAGIC_BYTES)?) {
+            catalog.passed_over();
+            return Ok(());
+        }
         let bytes = match tree.read(entry) {
             Ok(bytes) => bytes,
             Err(error @ ReadError::TooLarge { .. }) => {
-                let reason = format!(
-                    "{error}: whether it is a program, and built from what, was not looked at"
-                );
+                let reason = format!("a program {error}: what it was built from was not looked at");
                 catalog.unknown(0, UnknownKind::Limit, reason);
                 return Ok(());
             }
             Err(error) => return Err(error.into()),
         };
-        if !executable_image::is_program(&bytes) {
-            return Ok(());
-        }
+        let mut has_list = false;
         for image in executable_image::images(&bytes).map_err(CatalogError::whole)? {
-            go_binary::catalog_image(&image, catalog)?;
-            rust_binary::catalog_image(&image, catalog)?;
+            has_list |= go_binary::catalog_image(&image, catalog)?;
+            has_list |= rust_binary::catalog_image(&image, catalog)?;
+        }
+        if !has_list {
+            catalog.passed_over();
         }
         Ok(())
     }
@@ -94,6 +102,8 @@ fn is_document(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use secgate_source::Limits;
+
     use super::*;
     use crate::catalog::{
         executable_image::crafted,
@@ -105,13 +115,31 @@ mod tests {
         for text in [b"all:\n\tcargo build\n".as_slice(), b"", b"#!/bin/sh\n"] {
             let (catalog, result) = try_catalog(&Executable, &[("bin/start", text)]);
             assert!(result.is_ok() && catalog.packages.is_empty() && catalog.unknowns.is_empty());
+            assert!(catalog.is_passed_over());
         }
         let plain = crafted::elf(&[(".text", b"code")]);
         let (catalog, result) = try_catalog(&Executable, &[("bin/ls", &plain)]);
         assert!(result.is_ok() && catalog.packages.is_empty() && catalog.unknowns.is_empty());
+        assert!(catalog.is_passed_over());
         let entry = |path: &str| Entry { path: path.to_owned() };
         assert!(!Executable.wants(&entry("a/LICENSE")) && !Executable.wants(&entry("a.py")));
         assert!(Executable.wants(&entry("Tool.EXE")));
+    }
+
+    #[test]
+    fn of_a_large_file_that_is_no_program_only_the_start_is_read() {
+        let large = |body: &[u8]| {
+            let limits = Limits { file_bytes: 16, ..Limits::default() };
+            let tree = Tree::in_memory([("data".to_owned(), body.to_vec())], limits);
+            let mut catalog = Catalog::new("data", Executable.id());
+            Executable.catalog(tree.find("data").unwrap(), &tree, &mut catalog).unwrap();
+            catalog
+        };
+        let data = large(&[7; 100]);
+        assert!(data.unknowns.is_empty() && data.is_passed_over());
+        let program = large(&[b"\x7fELF".as_slice(), &[0; 100]].concat());
+        assert_eq!(program.unknowns.len(), 1);
+        assert!(!program.is_passed_over());
     }
 
     #[test]

@@ -37,6 +37,9 @@ impl<'b> Image<'b> {
     }
 }
 
+/// First bytes of a file that [`is_program`] needs.
+pub(crate) const MAGIC_BYTES: usize = 8;
+
 /// Whether these first bytes may be those of a program.
 pub(crate) fn is_program(start: &[u8]) -> bool {
     matches!(

@@ -42,10 +42,10 @@ impl Cataloger for GithubActions {
             && !entry.path.contains(".github/workflows/")
         {
             // Other programs have files of this name.
-            let Some(runs) = root.get("runs") else { return Ok(()) };
-            if runs.map().is_none() {
+            let Some(runs) = root.get("runs").filter(|runs| runs.map().is_some()) else {
+                catalog.passed_over();
                 return Ok(());
-            }
+            };
             steps(runs, &mut uses)?;
             let image = runs.get("image");
             uses.extend(

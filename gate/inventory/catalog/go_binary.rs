@@ -18,9 +18,12 @@ const HEADER: usize = 32;
 /// Bytes of module information that are read.
 const MAX_TEXT: usize = 8 << 20;
 
-/// Adds what a program of Go was built from; nothing for other programs.
-pub(crate) fn catalog_image(image: &Image<'_>, catalog: &mut Catalog) -> Result<(), CatalogError> {
-    let Some(start) = find(image) else { return Ok(()) };
+/// Adds what a program of Go was built from. `false` for other programs, which add nothing.
+pub(crate) fn catalog_image(
+    image: &Image<'_>,
+    catalog: &mut Catalog,
+) -> Result<bool, CatalogError> {
+    let Some(start) = find(image) else { return Ok(false) };
     let (release, modules) = strings(image, start)
         .ok_or_else(|| CatalogError::whole("Go build information that points outside the file"))?;
     match go_release(&release) {
@@ -29,7 +32,7 @@ pub(crate) fn catalog_image(image: &Image<'_>, catalog: &mut Catalog) -> Result<
     }
     push_modules(&modules, catalog)?;
     catalog.default_scope(Scope::Runtime);
-    Ok(())
+    Ok(true)
 }
 
 /// The build information and everything behind it in its section.

@@ -53,10 +53,15 @@ impl Cataloger for Jar {
         let bytes = tree.read(entry)?;
         let archive = Archive::open(&bytes).map_err(CatalogError::whole)?;
         if is_gradle_wrapper(entry, &archive) {
+            catalog.passed_over();
             return Ok(());
         }
         let mut reader = Reader { catalog, left: MAX_INFLATED };
         reader.archive(&archive, entry.name(), None, 0);
+        // An archive of sources or pictures.
+        if catalog.packages.is_empty() && catalog.unknowns.is_empty() {
+            catalog.passed_over();
+        }
         Ok(())
     }
 }

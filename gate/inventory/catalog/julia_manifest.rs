@@ -77,6 +77,10 @@ impl Cataloger for JuliaManifest {
                 locked.push(Locked::read(&member.key, node)?);
             }
         }
+        if locked.is_empty() && root.get("manifest_format").is_none() && !map.is_empty() {
+            catalog.passed_over();
+            return Ok(());
+        }
         let direct = direct(entry, tree);
         let mut by_uuid: HashMap<&str, usize> = HashMap::new();
         let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();

@@ -33,12 +33,22 @@ impl Cataloger for PyprojectToml {
         let root = parse_toml(&text)?;
         let mut faults = Vec::new();
         let requests = requests(&root, &mut faults)?;
+        if requests.is_empty() && faults.is_empty() && !tells_dependencies(&root) {
+            catalog.passed_over();
+        }
         record(&requests, catalog);
         for (line, reason) in faults {
             catalog.unreadable(line, reason);
         }
         Ok(())
     }
+}
+
+/// Whether the file would name the project's dependencies if there were any. One that only sets up tools, or that leaves
+/// the dependencies to a program (`dynamic`), does not.
+fn tells_dependencies(root: &Node<'_>) -> bool {
+    let project = root.get("project").is_some() && !is_dynamic(root, "dependencies");
+    project || root.get("dependency-groups").is_some() || root.at(&["tool", "poetry"]).is_some()
 }
 
 /// One dependency that a project names.

@@ -41,6 +41,7 @@ impl Cataloger for PythonInstalled {
         let text = tree.read_text(entry)?;
         let metadata = Metadata::parse(&text)?;
         if is_in_place(entry, tree) {
+            catalog.passed_over();
             return Ok(());
         }
         let index = metadata.record(catalog);

@@ -10,9 +10,12 @@ use crate::{Catalog, CatalogError, document::parse_json};
 /// Bytes of the list, inflated, that are read.
 const MAX_LIST: u64 = 8 << 20;
 
-/// Adds what a program of Rust was built from; nothing for programs without such a list.
-pub(crate) fn catalog_image(image: &Image<'_>, catalog: &mut Catalog) -> Result<(), CatalogError> {
-    let Some(section) = image.section(&[b".dep-v0"]) else { return Ok(()) };
+/// Adds what a program of Rust was built from. `false` for programs without such a list, which add nothing.
+pub(crate) fn catalog_image(
+    image: &Image<'_>,
+    catalog: &mut Catalog,
+) -> Result<bool, CatalogError> {
+    let Some(section) = image.section(&[b".dep-v0"]) else { return Ok(false) };
     let mut list = Vec::new();
     flate2::read::ZlibDecoder::new(section)
         .take(MAX_LIST + 1)
@@ -28,7 +31,8 @@ pub(crate) fn catalog_image(image: &Image<'_>, catalog: &mut Catalog) -> Result<
     read(&text, catalog).map_err(|error| {
         // A line of the list says nothing about a line of the program.
         CatalogError::whole(format!("the list of crates in `.dep-v0`: {error}"))
-    })
+    })?;
+    Ok(true)
 }
 
 fn read(text: &str, catalog: &mut Catalog) -> Result<(), CatalogError> {

@@ -19,6 +19,10 @@ impl Cataloger for Sbom {
         claim(entry.name()).is_some()
     }
 
+    fn claims(&self, entry: &Entry) -> bool {
+        claim(entry.name()) == Some(Claim::Certain)
+    }
+
     fn catalog(
         &self,
         entry: &Entry,
@@ -29,10 +33,16 @@ impl Cataloger for Sbom {
         match recognise(&text) {
             Some(format) => catalog_any(&text, format, catalog),
             None if claim(entry.name()) == Some(Claim::Certain) => Err(not_an_sbom()),
-            None if entry.name().to_ascii_lowercase().ends_with(".json") => check_json(&text),
-            // Another document of this name ends with its root element; an empty or cut-off file does not.
-            None if text.trim_end().ends_with('>') => Ok(()),
-            None => Err(not_an_sbom()),
+            None => {
+                if entry.name().to_ascii_lowercase().ends_with(".json") {
+                    check_json(&text)?;
+                } else if !text.trim_end().ends_with('>') {
+                    // Another document of this name ends with its root element; an empty or cut-off file does not.
+                    return Err(not_an_sbom());
+                }
+                catalog.passed_over();
+                Ok(())
+            }
         }
     }
 }
@@ -44,7 +54,9 @@ mod tests {
 
     #[test]
     fn other_files_of_such_a_name_are_passed_over_unless_broken() {
-        assert!(catalog_text(&Sbom, "bombay.json", "{\"city\": true}").packages.is_empty());
+        let other = catalog_text(&Sbom, "bombay.json", "{\"city\": true}");
+        assert!(other.packages.is_empty() && other.is_passed_over());
+        assert!(catalog_text(&Sbom, "bom.xml", "<list/>").is_passed_over());
         assert_eq!(
             failure(&Sbom, "bombay.json", "{\n\"city\":"),
             "2: the file ends in the middle of a value"
