@@ -5,7 +5,8 @@
 //! the purl has none, at the component's own. Without one, libraries, frameworks, firmware and anything that carries a
 //! version are gaps; files, data, devices, keys, models, the operating system as a whole and versionless groups
 //! (applications, containers, platforms: a lockfile, an image) are no packages. What the SBOM is about (CycloneDX
-//! `metadata.component`, what an SPDX document describes and gives parts or dependencies) is the project itself.
+//! `metadata.component`, what an SPDX document describes and gives parts or dependencies) is the project itself. A document
+//! with neither is a gap; one that only speaks of vulnerabilities (VEX) is no inventory and is passed over.
 
 mod assembly;
 mod cyclonedx;
@@ -154,11 +155,8 @@ pub fn take_sbom(path: &str, bytes: &[u8]) -> Option<Result<Inventory, CatalogEr
     if let Err(error) = catalog_any(text, format, &mut catalog) {
         return Some(Err(error));
     }
-    let inventory = Inventory {
-        packages: catalog.packages,
-        unknowns: catalog.unknowns,
-        files: vec![path.to_owned()],
-    };
+    let files = if catalog.is_passed_over() { Vec::new() } else { vec![path.to_owned()] };
+    let inventory = Inventory { packages: catalog.packages, unknowns: catalog.unknowns, files };
     Some(Ok(inventory.normalised()))
 }
 
@@ -220,6 +218,27 @@ mod tests {
         assert!(take_sbom("a.cdx.json", b"{}").unwrap().is_err());
         assert!(take_sbom("a.cdx.json", b"\xff").unwrap().is_err());
         assert!(take_sbom("a.json", &bom[..600]).unwrap().is_err());
+    }
+
+    #[test]
+    fn a_document_without_a_package_is_a_gap_in_every_format() {
+        let check = |text: &str| {
+            let inventory = take_sbom("list", text.as_bytes()).unwrap().unwrap();
+            assert_eq!(inventory.unknowns.len(), 1, "{text}");
+        };
+        check("SPDXVersion: SPDX-2.3\nSPDXID: SPDXRef-DOCUMENT\n");
+        check("{\"spdxVersion\": \"SPDX-2.3\", \"SPDXID\": \"SPDXRef-DOCUMENT\"}");
+        check("{\"@context\": \"https://spdx.org/rdf/3.0.1/spdx-context.jsonld\", \"@graph\": []}");
+        check("<bom xmlns=\"http://cyclonedx.org/schema/bom/1.5\"><components/></bom>");
+        check("{\"bomFormat\": \"CycloneDX\", \"specVersion\": \"1.5\", \"components\": []}");
+    }
+
+    #[test]
+    fn a_document_about_vulnerabilities_alone_was_not_looked_at() {
+        let vex =
+            "{\"bomFormat\": \"CycloneDX\", \"specVersion\": \"1.5\", \"vulnerabilities\": [{}]}";
+        let inventory = take_sbom("vex.json", vex.as_bytes()).unwrap().unwrap();
+        assert_eq!(inventory, Inventory::default());
     }
 
     #[test]

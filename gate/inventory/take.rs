@@ -5,7 +5,7 @@ use std::{
 
 use rayon::prelude::*;
 use secgate_model::{Inventory, Location, Purl, Unknown, UnknownKind};
-use secgate_source::{Entry, Tree};
+use secgate_source::{Entry, Link, Tree};
 
 use crate::{CATALOGERS, Catalog, CatalogError, Cataloger, cataloger::Unpinned};
 
@@ -16,6 +16,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 ///
 /// The result depends on neither the order of files nor the number of threads. A cataloger that fails leaves an
 /// [`Unknown`] with file, line and reason; so does one that panics, because its file is hostile and the others are not.
+/// A file that turned out to be something else is not among the files that were read. A symbolic link that stands where a
+/// lockfile should is a gap, unless it leads to a file of the tree that is read for the same reason.
 pub fn take_inventory(tree: &Tree) -> Inventory {
     let wanted: Vec<(&Entry, &dyn Cataloger)> = tree
         .entries()
@@ -39,8 +41,10 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
     };
     let mut inventory = Inventory::default();
     let mut unpinned = Vec::new();
-    inventory.files.extend(wanted.iter().map(|(entry, _)| entry.path.clone()));
-    for catalog in catalogs {
+    for ((entry, _), catalog) in wanted.iter().zip(catalogs) {
+        if !catalog.is_passed_over() {
+            inventory.files.push(entry.path.clone());
+        }
         inventory.packages.extend(catalog.packages);
         inventory.unknowns.extend(catalog.unknowns);
         unpinned.extend(catalog.unpinned);
@@ -50,9 +54,33 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
         kind: UnknownKind::Limit,
         reason: skipped.reason.clone(),
     }));
+    inventory.unknowns.extend(tree.links().iter().filter_map(|link| dropped(link, tree)));
     let open = still_unpinned(unpinned, &inventory);
     inventory.unknowns.extend(open);
     inventory.normalised()
+}
+
+/// The gap that a symbolic link leaves, if any.
+fn dropped(link: &Link, tree: &Tree) -> Option<Unknown> {
+    if in_installed_folder(&link.path) {
+        return None;
+    }
+    let named = Entry { path: link.path.clone() };
+    let mut claimed = CATALOGERS
+        .iter()
+        .filter(|cataloger| !cataloger.installed() && cataloger.claims(&named))
+        .peekable();
+    claimed.peek()?;
+    let found = tree.resolve(link).filter(|entry| !in_installed_folder(&entry.path));
+    let is_read = claimed.all(|cataloger| found.is_some_and(|entry| cataloger.wants(entry)));
+    (!is_read).then(|| Unknown {
+        location: Location::file(link.path.clone()),
+        kind: UnknownKind::Unreadable,
+        reason:
+            "a symbolic link: secgate does not follow links; put the file itself in its place, \
+                 or name it to secgate, or exclude the link"
+                .to_owned(),
+    })
 }
 
 fn run(cataloger: &dyn Cataloger, entry: &Entry, tree: &Tree) -> Catalog {
@@ -163,6 +191,57 @@ mod tests {
         assert_eq!(inventory.packages.len(), 3);
         assert_eq!(inventory.unknowns.len(), 1);
         assert_eq!(inventory.unknowns[0].location, Location::line("b/Cargo.lock", 3));
+    }
+
+    #[test]
+    fn a_file_that_turned_out_to_be_something_else_was_not_looked_at() {
+        let inventory = take(&[
+            ("gradlew", "#!/bin/sh\n"),
+            ("empty", ""),
+            ("bombay.json", "{}"),
+            ("environment.yml", "region: eu\n"),
+            ("action.yml", "name: other\n"),
+            ("pyproject.toml", "[tool.black]\nline-length = 100\n"),
+            ("service/pyproject.toml", "[project]\nname = \"a\"\ndynamic = [\"dependencies\"]\n"),
+        ]);
+        assert_eq!(inventory, Inventory::default());
+        assert_eq!(take(&[("pyproject.toml", "[project]\nname = \"a\"\n")]).files.len(), 1);
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_lockfile_is_a_gap_unless_its_target_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write("a/Cargo.lock", LOCK);
+        write("a/data", LOCK);
+        write("node_modules/x/Cargo.lock", LOCK);
+        for (path, target) in [
+            ("b/Cargo.lock", "../a/Cargo.lock"),
+            ("c/Cargo.lock", "../through/Cargo.lock"),
+            ("through", "a"),
+            ("d/Cargo.lock", "/etc/passwd"),
+            ("e/Cargo.lock", "../a/data"),
+            ("f/Cargo.lock", "../node_modules/x/Cargo.lock"),
+            ("g/Cargo.lock", "Cargo.lock"),
+            ("g/shell", "/bin/sh"),
+            ("g/mybom.json", "/elsewhere"),
+            ("node_modules/y/Cargo.lock", "/elsewhere"),
+        ] {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(target, path).unwrap();
+        }
+        let tree =
+            secgate_source::open_directory(dir.path(), Limits::default(), &|_| false).unwrap();
+        let inventory = take_inventory(&tree);
+        let gaps: Vec<_> =
+            inventory.unknowns.iter().map(|gap| gap.location.path.as_str()).collect();
+        assert_eq!(gaps, ["d/Cargo.lock", "e/Cargo.lock", "f/Cargo.lock", "g/Cargo.lock"]);
+        assert_eq!(inventory.files, ["a/Cargo.lock"]);
     }
 
     #[test]

@@ -59,7 +59,11 @@ fn packages<'n, 't>(root: &'n Node<'t>) -> Result<&'n [Node<'t>], CatalogError> 
         // Cargo writes the workspace's own package at least.
         return Err(CatalogError::whole("no `[[package]]`: not a Cargo.lock, or cut off"));
     };
-    packages.expect_list("package")
+    let packages = packages.expect_list("package")?;
+    if packages.is_empty() {
+        return Err(CatalogError::whole("no `[[package]]`: not a Cargo.lock, or cut off"));
+    }
+    Ok(packages)
 }
 
 fn locked<'n>(node: &'n Node<'_>) -> Result<Plain<'n>, CatalogError> {
@@ -188,10 +192,12 @@ mod tests {
 
     #[test]
     fn faults_name_their_line() {
-        assert_eq!(
-            failure(&CargoLock, "Cargo.lock", ""),
-            "no `[[package]]`: not a Cargo.lock, or cut off"
-        );
+        for text in ["", "version = 4\n", "package = []\n"] {
+            assert_eq!(
+                failure(&CargoLock, "Cargo.lock", text),
+                "no `[[package]]`: not a Cargo.lock, or cut off"
+            );
+        }
         assert_eq!(
             failure(&CargoLock, "Cargo.lock", "version = 9\n"),
             "1: a Cargo.lock version that is not known: 1 to 4 are"

@@ -13,6 +13,12 @@ pub(super) struct Plain<'t> {
     pub(super) dependencies: Vec<(&'t str, u32)>,
 }
 
+impl Plain<'_> {
+    fn is_cut(&self) -> bool {
+        self.name.is_empty() || self.version.is_empty()
+    }
+}
+
 /// Reads a lockfile in Cargo's own form (`cargo/core/resolver/encode.rs`, `ops/lockfile.rs`); `None` when any line is not
 /// of it.
 pub(super) fn read(text: &str) -> Option<Vec<Plain<'_>>> {
@@ -28,7 +34,7 @@ pub(super) fn read(text: &str) -> Option<Vec<Plain<'_>>> {
             continue;
         }
         if row == "[[package]]" {
-            if packages.last().is_some_and(|package| package.version.is_empty()) {
+            if packages.last().is_some_and(Plain::is_cut) {
                 return None;
             }
             packages.push(Plain {
@@ -86,7 +92,7 @@ pub(super) fn read(text: &str) -> Option<Vec<Plain<'_>>> {
         }
     }
     let whole = versioned
-        && packages.last().is_some_and(|package| !package.version.is_empty())
+        && packages.last().is_some_and(|package| !package.is_cut())
         && text.ends_with('\n');
     whole.then_some(packages)
 }

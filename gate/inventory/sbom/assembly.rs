@@ -61,6 +61,7 @@ pub(crate) struct Assembly<'t, 'c> {
     nodes: Vec<Node>,
     relations: Vec<Relation>,
     parts: usize,
+    is_vex: bool,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +84,14 @@ struct Relation {
 
 impl<'t, 'c> Assembly<'t, 'c> {
     pub(crate) fn new(catalog: &'c mut Catalog) -> Self {
-        Self { catalog, ids: HashMap::new(), nodes: Vec::new(), relations: Vec::new(), parts: 0 }
+        Self {
+            catalog,
+            ids: HashMap::new(),
+            nodes: Vec::new(),
+            relations: Vec::new(),
+            parts: 0,
+            is_vex: false,
+        }
     }
 
     /// The number of an element that the document names.
@@ -273,8 +281,29 @@ impl<'t, 'c> Assembly<'t, 'c> {
         self.nodes.get_mut(id as usize)
     }
 
-    /// Fills in who needs whom, what is direct, and the gaps.
-    pub(crate) fn finish(mut self) {
+    /// Says that the document tells what vulnerabilities mean for something that another document describes.
+    pub(crate) fn vex(&mut self) {
+        self.is_vex = true;
+    }
+
+    /// Fills in who needs whom, what is direct, and the gaps, and returns how reading ended: what was read before a fault
+    /// stays, with its relations.
+    ///
+    /// A whole document that neither has a component nor says what it is about proves nothing: that is a gap, unless it
+    /// is about vulnerabilities, and no inventory at all.
+    pub(crate) fn finish(mut self, read: Result<(), CatalogError>) -> Result<(), CatalogError> {
+        if read.is_ok() && self.parts == 0 {
+            if self.is_vex {
+                self.catalog.passed_over();
+            } else {
+                self.gap(0, "it lists no component and does not say what it is about".to_owned());
+            }
+        }
+        self.put_together();
+        read
+    }
+
+    fn put_together(&mut self) {
         self.gaps();
         self.name_the_dangling();
         let moved = self.drop_roots();

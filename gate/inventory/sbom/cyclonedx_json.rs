@@ -41,6 +41,10 @@ pub(crate) fn catalog_cyclonedx_json(
             "components" => {
                 components(reader, &mut assembly)?;
             }
+            "vulnerabilities" => {
+                assembly.vex();
+                reader.skip()?;
+            }
             "services" => services(reader, &mut assembly)?,
             "dependencies" => {
                 reader.list("dependencies", |reader| dependency(reader, &mut assembly))?;
@@ -50,16 +54,16 @@ pub(crate) fn catalog_cyclonedx_json(
         Ok(())
     });
     let read = read.and_then(|()| reader.end());
-    // What was read before a fault stays, with its relations.
-    assembly.finish();
-    read?;
-    if format.is_none() {
-        return Err(CatalogError::whole("`bomFormat` is missing: not CycloneDX, or cut off"));
-    }
-    if version.is_none() {
-        return Err(CatalogError::whole("`specVersion` is missing"));
-    }
-    Ok(())
+    let read = read.and_then(|()| {
+        if format.is_none() {
+            return Err(CatalogError::whole("`bomFormat` is missing: not CycloneDX, or cut off"));
+        }
+        if version.is_none() {
+            return Err(CatalogError::whole("`specVersion` is missing"));
+        }
+        Ok(())
+    });
+    assembly.finish(read)
 }
 
 /// `metadata.component` is what the SBOM is about, not a part of it; the components inside it are parts.
@@ -333,6 +337,18 @@ mod tests {
             ]
         );
         assert_eq!(gaps(&catalog), [""; 0]);
+    }
+
+    #[test]
+    fn a_document_about_nothing_is_a_gap() {
+        let empty = ["0 unreadable: it lists no component and does not say what it is about"];
+        assert_eq!(gaps_of("\"version\": 1"), empty);
+        assert_eq!(gaps_of("\"components\": []"), empty);
+        let about = r#""metadata": {"component": {"type": "application", "name": "a"}}"#;
+        assert_eq!(gaps_of(about), [""; 0]);
+        assert_eq!(gaps_of(&format!("{about}, \"components\": []")), [""; 0]);
+        let vex = catalog_text(&Sbom, "x.cdx.json", &bom("\"vulnerabilities\": []"));
+        assert!(gaps(&vex).is_empty() && vex.is_passed_over());
     }
 
     #[test]

@@ -27,8 +27,7 @@ pub(crate) fn catalog_cyclonedx_xml(body: &str, catalog: &mut Catalog) -> Result
     check_version(version, line)?;
     let mut assembly = Assembly::new(catalog);
     let read = bom(&xml, &mut assembly);
-    assembly.finish();
-    read
+    assembly.finish(read)
 }
 
 fn bom<'a>(xml: &'a Xml<'_>, assembly: &mut Assembly<'a, '_>) -> Result<(), CatalogError> {
@@ -41,6 +40,9 @@ fn bom<'a>(xml: &'a Xml<'_>, assembly: &mut Assembly<'a, '_>) -> Result<(), Cata
     }
     for list in children(root, "components") {
         components(list, xml, assembly, 0)?;
+    }
+    if children(root, "vulnerabilities").next().is_some() {
+        assembly.vex();
     }
     for list in children(root, "services") {
         for service in list.descendants().filter(|node| node.tag_name().name() == "service") {

@@ -33,10 +33,8 @@ pub(crate) fn catalog_spdx3_json(text: &str, catalog: &mut Catalog) -> Result<()
         Ok(())
     });
     let read = read.and_then(|()| reader.end());
-    let whole = read.is_ok();
-    document.finish(whole);
-    read?;
-    if context { Ok(()) } else { Err(CatalogError::whole("`@context` is missing")) }
+    let missing = || CatalogError::whole("`@context` is missing");
+    document.finish(read.and_then(|()| context.then_some(()).ok_or_else(missing)))
 }
 
 fn check_context(text: &str, line: u32) -> Result<(), CatalogError> {
@@ -141,7 +139,7 @@ impl<'t> Spdx3<'t, '_> {
         Ok(())
     }
 
-    fn finish(mut self, whole: bool) {
+    fn finish(mut self, read: Result<(), CatalogError>) -> Result<(), CatalogError> {
         for (id, licence) in &self.licensed {
             // A licence of SPDX's own list is named by its IRI and needs no element.
             let text = self.licenses.get(licence).map(Cow::as_ref).or_else(|| {
@@ -153,10 +151,10 @@ impl<'t> Spdx3<'t, '_> {
                 self.assembly.license(*id, &text);
             }
         }
-        if whole {
+        if read.is_ok() {
             self.relations.mark_roots(&mut self.assembly);
         }
-        self.assembly.finish();
+        self.assembly.finish(read)
     }
 }
 

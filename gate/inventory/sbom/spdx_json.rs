@@ -51,9 +51,8 @@ pub(crate) fn catalog_spdx_json(text: &str, catalog: &mut Catalog) -> Result<(),
     if read.is_ok() {
         relations.mark_roots(&mut assembly);
     }
-    assembly.finish();
-    read?;
-    if version { Ok(()) } else { Err(CatalogError::whole("`spdxVersion` is missing")) }
+    let missing = || CatalogError::whole("`spdxVersion` is missing");
+    assembly.finish(read.and_then(|()| version.then_some(()).ok_or_else(missing)))
 }
 
 fn package<'t>(

@@ -20,8 +20,7 @@ pub(crate) fn catalog_spdx_tag_value(
     if read.is_ok() {
         relations.mark_roots(&mut assembly);
     }
-    assembly.finish();
-    read
+    assembly.finish(read)
 }
 
 fn document<'t>(

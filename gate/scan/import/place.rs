@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn paths_are_relative() {
         check("./src/app.py", "src/app.py");
-        check("file:///work/a%20b.py", "work/a b.py");
+        check("file:///builds/a%20b.py", "builds/a b.py");
         check("src\\app.py", "src/app.py");
         check("../../etc/passwd", "etc/passwd");
         check("a/../b%2", "b%2");

@@ -136,7 +136,7 @@ fn package_reports() {
     check(
         "osv-scanner/lockfiles.json",
         "osv-scanner unknown complete audit
-        vulnerability CVE-2021-23337 high = GHSA-35jh-r3h4-6jhm pkg:npm/lodash@4.17.20 work/src/frontend/package-lock.json fix 4.17.21 of [4.17.21] | Command Injection in lodash
+        vulnerability CVE-2021-23337 high = GHSA-35jh-r3h4-6jhm pkg:npm/lodash@4.17.20 builds/src/frontend/package-lock.json fix 4.17.21 of [4.17.21] | Command Injection in lodash
         vulnerability CVE-2023-30861 high = GHSA-m2qf-hxjv-5gpq PYSEC-2023-62 pkg:pypi/flask@2.0.1 requirements.txt fix 2.2.5 of [2.3.2 2.2.5] | Flask vulnerable to possible disclosure of permanent session cookie",
     );
     check("osv-scanner/clean.json", "osv-scanner unknown complete audit");
@@ -292,7 +292,7 @@ fn runs_that_did_not_do_their_work() {
     check(
         "checkov/unparsed.json",
         "checkov 3.2.489 partial config
-        gap work/infra/broken.tf: Checkov could not parse it",
+        gap builds/infra/broken.tf: Checkov could not parse it",
     );
     check(
         "hadolint/unparsed.json",
@@ -307,7 +307,7 @@ fn runs_that_did_not_do_their_work() {
     check(
         "snyk/failed.json",
         "snyk unknown failed audit
-        gap : Snyk could not judge a project: Could not detect supported target files in /work/shop.
+        gap : Snyk could not judge a project: Could not detect supported target files in /builds/shop.
         gap : Snyk judged no project",
     );
     check(
