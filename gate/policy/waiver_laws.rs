@@ -159,8 +159,20 @@ fn a_written_waiver_reads_back_and_the_rest_of_the_file_stays() {
     let text = render_waiver("w.yaml", between, &new_waiver()).unwrap();
     assert!(text.ends_with("\n\n# the kind\nkind: Waivers\n"), "{text}");
     assert_eq!(waivers(&text).list().len(), 2);
-    for existing in [
+    for empty in [
         "[]",
+        "# ours\n[]\n",
+        "apiVersion: secgate.dev/v1\nkind: Waivers\nwaivers: []\n# the end\n",
+    ] {
+        let text = render_waiver("w.yaml", empty, &new_waiver())
+            .unwrap_or_else(|errors| panic!("{errors}\n{empty}"));
+        assert_eq!(waivers(&text).list().len(), 1, "{text}");
+        assert!(
+            empty.lines().filter(|line| line.starts_with('#')).all(|line| text.contains(line)),
+            "{text}"
+        );
+    }
+    for existing in [
         "a: [",
         "hello",
         "- { id: W-2026-002, match: { vuln: CVE-2026-1 }, reason: r, owner: o, expires: 2026-12-31 }",
