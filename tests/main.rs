@@ -15,6 +15,7 @@ mod cli {
     mod database_file;
     mod database_kill;
     mod database_update;
+    mod exclude;
     mod exit_codes;
     mod explain;
     mod hook;

@@ -37,7 +37,9 @@ pub(crate) fn read_baseline(
         ))
     })?;
     let below = folder.strip_prefix(&top).ok().and_then(Path::to_str).unwrap_or_default();
-    let looked = look_at_revision(&top, named, below, settings, database, scanners)?;
+    let only =
+        absolute.is_file().then(|| absolute.file_name().and_then(|name| name.to_str())).flatten();
+    let looked = look_at_revision(&top, named, below, only, settings, database, scanners)?;
     complete(
         named,
         looked

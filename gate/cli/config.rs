@@ -69,8 +69,15 @@ impl Config {
         if let Some(path) = named {
             return Self::read(path);
         }
-        let start = start.unwrap_or(Path::new(".")).canonicalize().unwrap_or_default();
-        let found = start.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file());
+        let start = start.unwrap_or(Path::new("."));
+        let start = start
+            .canonicalize()
+            .map_err(|error| Failure::evidence(format!("{}: {error}", start.display())))?;
+        // One that is there and cannot be read is an error, never "there is none".
+        let found = start
+            .ancestors()
+            .map(|folder| folder.join(NAME))
+            .find(|path| path.symlink_metadata().is_ok());
         found.map_or_else(|| Ok(Self::default()), |path| Self::read(&path))
     }
 
@@ -115,6 +122,13 @@ impl Config {
     /// The folder that the file stands in.
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
+    }
+
+    /// The file's path, for messages.
+    pub(crate) fn shown(&self) -> String {
+        self.folder
+            .as_ref()
+            .map_or_else(|| NAME.to_owned(), |folder| folder.join(NAME).display().to_string())
     }
 
     /// The folder that is scanned when nobody names one.

@@ -142,21 +142,33 @@ pub(crate) fn show(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Writes a file whole or not at all: beside its place, then renamed over it.
+/// Writes a file whole or not at all: beside its place, then renamed over it. A pipe or a device is written to as it is. A
+/// link to a file is replaced and not followed: who wrote the repository does not choose which file is overwritten.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error: std::io::Error| {
         Failure::evidence(format!("{} cannot be written: {error}", path.display()))
     };
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        let mut file = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
+        return file.write_all(bytes).map_err(failed);
+    }
     let folder =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    let mut file =
-        tempfile::Builder::new().prefix(".secgate-").tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".secgate-");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644)).map_err(failed)?;
+        // The user's own mask decides about a new file.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    if let Ok(meta) = path.symlink_metadata()
+        && meta.is_file()
+    {
+        file.as_file().set_permissions(meta.permissions()).map_err(failed)?;
     }
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())

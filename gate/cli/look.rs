@@ -1,15 +1,14 @@
 //! Opens a target and runs scanners over it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
 use secgate_advisory::{Audit, AuditOptions, Database};
 use secgate_inventory::{CatalogError, take_inventory, take_sbom};
 use secgate_model::{Inventory, Location, Target, TargetKind, Unknown, UnknownKind};
 use secgate_scan::{Job, Ran, Scanner, run_scanners};
 use secgate_source::{Limits, Tree, head_revision, open_directory, open_revision, repository_top};
 
-use crate::{config::Config, exit::Failure, settings::Settings};
+use crate::{config::Config, exclude::Exclude, exit::Failure, settings::Settings};
 
 /// The scanners that this version has.
 pub(crate) const SCANNERS: [&str; 1] = ["audit"];
@@ -30,7 +29,7 @@ pub(crate) fn look(
     database: &Database,
     scanners: &[&str],
 ) -> Result<Looked, Failure> {
-    let (tree, inventory) = take(path, &settings.config)?;
+    let (tree, inventory, left_out) = take(path, &settings.config)?;
     let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = absolute
         .file_name()
@@ -46,30 +45,46 @@ pub(crate) fn look(
         let below = folder.strip_prefix(&top).ok()?.to_str()?.to_owned();
         (!below.is_empty()).then_some(below)
     });
-    let ran = scan(&target, tree.as_ref(), &inventory, settings, database, scanners);
+    let mut ran = scan(&target, tree.as_ref(), &inventory, settings, database, scanners);
+    tell_left_out(&mut ran, left_out, &settings.config);
     Ok(Looked { target, inventory, ran, base_path })
 }
 
-/// Looks at a committed tree: `folder` of `revision` in the repository at `top`.
+/// What was left out on purpose is part of the evidence.
+fn tell_left_out(ran: &mut Ran, left_out: usize, config: &Config) {
+    if left_out > 0 {
+        let paths = if left_out == 1 { "1 path".to_owned() } else { format!("{left_out} paths") };
+        for outcome in &mut ran.outcomes {
+            outcome.detail =
+                format!("{}; {paths} left out by `exclude` in {}", outcome.detail, config.shown());
+        }
+    }
+}
+
+/// Looks at a committed tree: `folder` of `revision` in the repository at `top`, or one file of it.
 pub(crate) fn look_at_revision(
     top: &Path,
     revision: &str,
     folder: &str,
+    only: Option<&str>,
     settings: &Settings,
     database: &Database,
     scanners: &[&str],
 ) -> Result<Looked, Failure> {
-    let exclude = excluded(&settings.config)?;
+    let root = top.canonicalize()?.join(folder);
+    let exclude = Exclude::new(&settings.config, &root)?;
     let mut tree =
         open_revision(top, revision, folder, Limits::default()).map_err(Failure::evidence)?;
-    tree.retain(&|path| !exclude.is_match(path));
+    // A file that the user named is all that is looked at, then as now.
+    tree.retain(&|path| only.map_or_else(|| !exclude.matches(path), |only| path == only));
     let inventory = take_inventory(&tree);
     let name = top
         .file_name()
         .map_or_else(|| top.display().to_string(), |name| name.to_string_lossy().into_owned());
     let target =
         Target { kind: TargetKind::Path, name, digest: None, revision: Some(revision.to_owned()) };
-    let ran = scan(&target, Some(&tree), &inventory, settings, database, scanners);
+    let mut ran = scan(&target, Some(&tree), &inventory, settings, database, scanners);
+    tell_left_out(&mut ran, exclude.left_out(), &settings.config);
     let base_path = (!folder.is_empty()).then(|| folder.to_owned());
     Ok(Looked { target, inventory, ran, base_path })
 }
@@ -95,23 +110,17 @@ fn scan(
     run_scanners(&wanted, &job)
 }
 
-fn take(path: &Path, config: &Config) -> Result<(Option<Tree>, Inventory), Failure> {
-    let exclude = excluded(config)?;
+fn take(path: &Path, config: &Config) -> Result<(Option<Tree>, Inventory, usize), Failure> {
     let limits = Limits::default();
-    let is_file = std::fs::metadata(path).map_err(|error| missing(path, &error))?.is_file();
-    // What the configuration leaves out is named relative to its folder, and the target may lie below it.
-    let prefix = below(config, path);
-    let skip = |relative: &str| {
-        let full =
-            if prefix.is_empty() { relative.to_owned() } else { format!("{prefix}/{relative}") };
-        exclude.is_match(&full)
-    };
-    if is_file {
-        return take_file(path, limits);
+    if std::fs::metadata(path).map_err(|error| missing(path, &error))?.is_file() {
+        let (tree, inventory) = take_file(path, limits)?;
+        return Ok((tree, inventory, 0));
     }
-    let tree = open_directory(path, limits, &skip).map_err(|error| missing(path, &error))?;
+    let exclude = Exclude::new(config, &path.canonicalize()?)?;
+    let tree = open_directory(path, limits, &|relative| exclude.matches(relative))
+        .map_err(|error| missing(path, &error))?;
     let inventory = take_inventory(&tree);
-    Ok((Some(tree), inventory))
+    Ok((Some(tree), inventory, exclude.left_out()))
 }
 
 /// SBOMs of large images are many times larger than any lockfile, and are read in a stream.
@@ -141,6 +150,7 @@ fn take_file(path: &Path, limits: Limits) -> Result<(Option<Tree>, Inventory), F
                 ..Inventory::default()
             }
         });
+        let inventory = with_something(inventory, &entry.path);
         return Ok((Some(large), inventory));
     }
     let tree = open(limits)?;
@@ -155,31 +165,19 @@ fn take_file(path: &Path, limits: Limits) -> Result<(Option<Tree>, Inventory), F
     Ok((Some(tree), inventory))
 }
 
+/// An SBOM that names nothing is what a generator leaves that found nothing to look at.
+fn with_something(mut inventory: Inventory, path: &str) -> Inventory {
+    if inventory.packages.is_empty() && inventory.unknowns.is_empty() {
+        inventory.unknowns.push(Unknown {
+            location: Location::file(path.to_owned()),
+            kind: UnknownKind::Unreadable,
+            reason: "the SBOM names no package: make it again, from something that has packages"
+                .to_owned(),
+        });
+    }
+    inventory
+}
+
 fn missing(path: &Path, error: &std::io::Error) -> Failure {
     Failure::evidence(format!("{} cannot be read: {error}", path.display()))
-}
-
-/// `path` relative to the configuration's folder; empty when it is that folder or lies elsewhere.
-fn below(config: &Config, path: &Path) -> String {
-    let real = |path: &Path| -> Option<PathBuf> { path.canonicalize().ok() };
-    config
-        .folder()
-        .and_then(real)
-        .zip(real(path))
-        .and_then(|(folder, path)| Some(path.strip_prefix(folder).ok()?.to_str()?.to_owned()))
-        .unwrap_or_default()
-}
-
-fn excluded(config: &Config) -> Result<GlobSet, Failure> {
-    let mut set = GlobSetBuilder::new();
-    for pattern in &config.exclude {
-        let glob = |pattern: &str| {
-            Glob::new(pattern)
-                .map_err(|error| Failure::usage(format!("secgate.yaml: exclude: {error}")))
-        };
-        let bare = pattern.trim_end_matches('/');
-        set.add(glob(bare)?);
-        set.add(glob(&format!("{bare}/**"))?);
-    }
-    set.build().map_err(Failure::usage)
 }

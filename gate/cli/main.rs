@@ -5,6 +5,7 @@ mod baseline;
 mod cmd;
 mod config;
 mod environment;
+mod exclude;
 mod exit;
 mod judge;
 mod look;

@@ -26,14 +26,15 @@ pub(crate) fn settle_plan(
     let Some(inventory) = case.inventory else { return };
     // What the plan does not touch blocks or does not block as before: only the raised packages are judged again.
     let mut open: Vec<usize> = (0..plan.changes.len()).collect();
+    let mut further = Vec::new();
     for _ in 0..ROUNDS {
         let raised = raises(plan, &open);
         if raised.is_empty() {
-            return;
+            break;
         }
         let findings = findings_at(case, inventory, settings, database, &raised);
         if findings.is_empty() {
-            return;
+            break;
         }
         let after = evaluate(&Inputs {
             policy,
@@ -49,9 +50,17 @@ pub(crate) fn settle_plan(
         let at: HashMap<String, usize> =
             raised.values().map(|(to, at)| (to.to_string(), *at)).collect();
         open.clear();
-        for next in after.plan.iter().flat_map(|plan| &plan.changes) {
-            let (Some(component), Some(to)) = (&next.component, &next.to) else { continue };
-            let Some(at) = at.get(component).copied() else { continue };
+        let Some(next_plan) = after.plan else { continue };
+        // What a raise brings that has no fix is part of what it takes to pass.
+        plan.unfixable.extend(next_plan.unfixable);
+        for next in next_plan.changes {
+            let at = next.component.as_ref().and_then(|component| at.get(component).copied());
+            let (Some(at), Some(to)) = (at, &next.to) else {
+                if !further.contains(&next) {
+                    further.push(next);
+                }
+                continue;
+            };
             let Some(change) = plan.changes.get_mut(at) else { continue };
             if change.to.as_ref() != Some(to) {
                 let old = change.to.clone().unwrap_or_default();
@@ -61,6 +70,9 @@ pub(crate) fn settle_plan(
             }
         }
     }
+    plan.changes.extend(further);
+    plan.unfixable.sort();
+    plan.unfixable.dedup();
 }
 
 /// Present purl to raised purl and the number of the change, of every raise among `open`.

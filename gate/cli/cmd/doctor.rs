@@ -105,6 +105,11 @@ fn database(config: &Config, args: &DoctorArgs) -> (Mark, String) {
                     "advisories: of unknown age; run `secgate db update`".to_owned(),
                 );
             };
+            if status.kev.is_none() || status.epss.is_none() {
+                let message = "advisories: without KEV or EPSS, which the built-in policies need; run `secgate db update`, \
+                               with --kev and --epss where your mirror has neither";
+                return (Mark::Bad, message.to_owned());
+            }
             let hours = environment::now().duration_since(published).as_hours();
             let line = format!(
                 "advisories: {} of {} ecosystems, {hours} h old",

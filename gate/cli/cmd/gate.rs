@@ -1,7 +1,8 @@
 use std::path::Path;
 
-use secgate_advisory::{Database, DatabaseError};
-use secgate_model::{Ended, Finding, Inventory, Outcome as Left, Target, TargetKind};
+use jiff::Timestamp;
+use secgate_advisory::{Database, DatabaseError, Enrichment};
+use secgate_model::{AdvisoryData, Ended, Finding, Inventory, Outcome as Left, Target, TargetKind};
 use secgate_scan::{
     import::{Recognised, import},
     merge_findings,
@@ -24,7 +25,7 @@ pub(crate) fn run(args: &GateArgs) -> Outcome {
     for path in &args.reports {
         gathered.add(path)?;
     }
-    let target = gathered.target.unwrap_or_else(|| Target {
+    let target = gathered.target.clone().unwrap_or_else(|| Target {
         kind: TargetKind::Path,
         name: "reports".to_owned(),
         digest: None,
@@ -47,8 +48,9 @@ pub(crate) fn run(args: &GateArgs) -> Outcome {
         }
         None => None,
     };
-    let mut findings = merge_findings(gathered.findings);
-    enrich(&mut findings, &settings, common)?;
+    let mut findings = merge_findings(std::mem::take(&mut gathered.findings));
+    let tables = enrich(&mut findings, &settings, common)?;
+    gathered.settle_stand_ins(&tables);
     let case = Case {
         target: &target,
         inventory: Some(&gathered.inventory),
@@ -62,26 +64,26 @@ pub(crate) fn run(args: &GateArgs) -> Outcome {
 }
 
 /// Other tools seldom say what is exploited: where a database is at hand, its tables fill in what a report leaves open.
-fn enrich(findings: &mut [Finding], settings: &Settings, common: &Common) -> Result<(), Failure> {
-    let open = |finding: &Finding| {
-        finding
-            .vulnerability
-            .as_ref()
-            .is_some_and(|facts| facts.kev.is_none() || facts.epss.is_none())
-    };
-    if !findings.iter().any(open) {
-        return Ok(());
-    }
+fn enrich(
+    findings: &mut [Finding],
+    settings: &Settings,
+    common: &Common,
+) -> Result<Tables, Failure> {
     let path = settings.config.database(common.db.as_deref())?;
     let database = match Database::open(&path) {
         Ok(database) => database,
         Err(DatabaseError::Missing { .. })
             if !settings.config.names_database(common.db.as_deref()) =>
         {
-            return Ok(());
+            return Ok(Tables::default());
         }
         Err(error) => return Err(super::db::unusable(&error, &path)),
     };
+    let time = |table: &Option<Enrichment>| {
+        let checked = table.as_ref().and_then(|table| table.checked);
+        checked.and_then(|ms| Timestamp::from_millisecond(ms).ok())
+    };
+    let tables = Tables { epss: time(&database.status().epss), kev: time(&database.status().kev) };
     let has_kev = database.status().kev.is_some();
     for finding in findings {
         let cves: Vec<String> = std::iter::once(&finding.rule)
@@ -105,7 +107,14 @@ fn enrich(findings: &mut [Finding], settings: &Settings, common: &Common) -> Res
         // The catalogue lists CVEs: what has none is not in it.
         facts.kev = facts.kev.or(has_kev.then_some(false));
     }
-    Ok(())
+    Ok(tables)
+}
+
+/// Until when the database's tables are known to be current.
+#[derive(Default)]
+struct Tables {
+    epss: Option<Timestamp>,
+    kev: Option<Timestamp>,
 }
 
 /// What several reports say together.
@@ -115,9 +124,36 @@ struct Gathered {
     outcomes: Vec<Left>,
     inventory: Inventory,
     target: Option<Target>,
+    /// The target's name in the reports of secgate itself.
+    own_name: Option<String>,
+    /// Scanners in whose place other tools' reports stand: their outcomes, kept apart from our own.
+    stand_ins: Vec<Left>,
+    /// Scanners of which a run of our own is there.
+    own: Vec<String>,
 }
 
 impl Gathered {
+    /// Lets other tools' runs count in the place of our scanners where no run of our own is there. Which advisories they
+    /// used is theirs to say; EPSS and KEV came from our database.
+    fn settle_stand_ins(&mut self, tables: &Tables) {
+        for mut outcome in std::mem::take(&mut self.stand_ins) {
+            if self.own.contains(&outcome.scanner) {
+                continue;
+            }
+            let data = outcome.advisories.get_or_insert_with(|| AdvisoryData {
+                revision: String::new(),
+                published: None,
+                count: 0,
+                starter: false,
+                epss: None,
+                kev: None,
+            });
+            data.epss = data.epss.or(tables.epss);
+            data.kev = data.kev.or(tables.kev);
+            self.left(outcome);
+        }
+    }
+
     fn add(&mut self, path: &Path) -> Result<(), Failure> {
         let failed = |error: String| Failure::evidence(format!("{}: {error}", path.display()));
         let bytes = read(path, MAX_REPORT).map_err(|error| failed(error.to_string()))?;
@@ -127,9 +163,14 @@ impl Gathered {
                     .map_err(|error| failed(error.to_string()))?;
                 let report = secgate_report::read::report(&document)
                     .map_err(|error| failed(error.to_string()))?;
+                self.same_name(path, &report.target)?;
+                self.own_name = Some(report.target.name.clone());
                 self.same_target(path, report.target)?;
                 self.findings.extend(report.findings);
-                report.outcomes.into_iter().for_each(|outcome| self.left(outcome));
+                for outcome in report.outcomes {
+                    self.own.push(outcome.scanner.clone());
+                    self.left(outcome);
+                }
                 self.inventory.packages.extend(report.inventory.packages);
                 self.inventory = std::mem::take(&mut self.inventory).normalised();
             }
@@ -139,7 +180,8 @@ impl Gathered {
                 }
                 self.findings.extend(imported.findings);
                 for scanner in &imported.stands_for {
-                    self.left(Left { scanner: (*scanner).to_owned(), ..imported.outcome.clone() });
+                    self.stand_ins
+                        .push(Left { scanner: (*scanner).to_owned(), ..imported.outcome.clone() });
                 }
                 self.left(imported.outcome);
             }
@@ -183,25 +225,45 @@ impl Gathered {
         }
     }
 
+    /// One verdict is about one subject. What one report leaves open, another may say; what two say must agree.
     fn same_target(&mut self, path: &Path, target: Target) -> Result<(), Failure> {
-        match &self.target {
-            Some(held)
-                if held.digest.is_some()
-                    && target.digest.is_some()
-                    && held.digest != target.digest =>
-            {
-                Err(Failure::evidence(format!(
-                    "{} is about {}, the reports before it about {}: one verdict is about one subject",
-                    path.display(),
-                    target.digest.as_ref().map_or("", secgate_model::Digest::as_str),
-                    held.digest.as_ref().map_or("", secgate_model::Digest::as_str),
-                )))
-            }
-            Some(_) => Ok(()),
-            None => {
-                self.target = Some(target);
-                Ok(())
-            }
+        let Some(held) = &mut self.target else {
+            self.target = Some(target);
+            return Ok(());
+        };
+        let differs = |what: &str, mine: &str, theirs: &str| {
+            Failure::evidence(format!(
+                "{} is about {what} {theirs}, a report before it about {mine}: one verdict is about one subject",
+                path.display()
+            ))
+        };
+        if let (Some(mine), Some(theirs)) = (&held.digest, &target.digest)
+            && mine != theirs
+        {
+            return Err(differs("digest", mine.as_str(), theirs.as_str()));
+        }
+        if let (Some(mine), Some(theirs)) = (&held.revision, &target.revision)
+            && mine != theirs
+        {
+            return Err(differs("revision", mine, theirs));
+        }
+        if held.kind != target.kind {
+            return Err(differs("a target of kind", held.kind.name(), target.kind.name()));
+        }
+        held.digest = held.digest.take().or(target.digest);
+        held.revision = held.revision.take().or(target.revision);
+        Ok(())
+    }
+
+    /// Two reports of our own name their target in the same way.
+    fn same_name(&self, path: &Path, target: &Target) -> Result<(), Failure> {
+        match &self.own_name {
+            Some(name) if *name != target.name => Err(Failure::evidence(format!(
+                "{} is about {}, a report before it about {name}: one verdict is about one subject",
+                path.display(),
+                target.name
+            ))),
+            _ => Ok(()),
         }
     }
 }

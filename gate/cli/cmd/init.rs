@@ -11,12 +11,20 @@ use crate::{
 };
 
 const POLICY: &str = "secgate-policy.yaml";
+const WAIVERS: &str = "secgate-waivers.yaml";
+
+const EMPTY_WAIVERS: &str = "\
+# Findings that somebody has accepted, each with owner, reason and expiry. `secgate waive` writes them.
+apiVersion: secgate.dev/v1
+kind: Waivers
+waivers: []
+";
 
 pub(crate) fn run(args: &InitArgs) -> Outcome {
     if !args.path.is_dir() {
         return Err(Failure::usage(format!("{} is not a folder", args.path.display())));
     }
-    for name in [NAME, POLICY] {
+    for name in [NAME, POLICY, WAIVERS] {
         let path = args.path.join(name);
         if path.exists() && !args.force {
             return Err(Failure::usage(format!("{} is there already", path.display()))
@@ -26,6 +34,7 @@ pub(crate) fn run(args: &InitArgs) -> Outcome {
     let found = detect(&args.path)?;
     write_whole(&args.path.join(NAME), config(&found).as_bytes())?;
     write_whole(&args.path.join(POLICY), policy().as_bytes())?;
+    write_whole(&args.path.join(WAIVERS), EMPTY_WAIVERS.as_bytes())?;
     if found.is_empty() {
         anstream::eprintln!(
             "no lockfile, manifest or SBOM was found; the audit will have nothing to look at"
@@ -81,7 +90,7 @@ fn config(found: &[String]) -> String {
          policy: {POLICY}\n\
          \n\
          # Findings that somebody has accepted, with owner, reason and expiry. `secgate waive` writes them.\n\
-         # waivers: [secgate-waivers.yaml]\n\
+         waivers: [secgate-waivers.yaml]\n\
          # VEX documents of your suppliers (OpenVEX, CycloneDX, CSAF).\n\
          # vex: []\n\
          \n\

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &PushScanArgs) -> Outcome {
     let settings = Settings::read(common, None)?;
     let top = repository_top(Path::new("."))
         .ok_or_else(|| Failure::usage("this is no git repository"))?;
-    let pushes = pushes(&top)?;
+    let pushes = pushes(&top, &args.git)?;
     if pushes.is_empty() {
         return Ok(PASS);
     }
@@ -41,12 +41,19 @@ pub(crate) fn run(args: &PushScanArgs) -> Outcome {
     let database = settings.database(common)?;
     // The configuration decides which part of the repository is judged.
     let target = settings.config.target().canonicalize()?;
-    let folder =
-        target.strip_prefix(&top).ok().and_then(Path::to_str).unwrap_or_default().to_owned();
+    let folder = target.strip_prefix(&top).ok().and_then(Path::to_str).ok_or_else(|| {
+        Failure::usage(format!(
+            "{} judges {}, which is not in this repository",
+            settings.config.shown(),
+            target.display()
+        ))
+    })?;
+    let folder = folder.to_owned();
     let mut judged: Vec<(Looked, Verdict)> = Vec::with_capacity(pushes.len());
     for push in &pushes {
-        let look =
-            |commit: &str| look_at_revision(&top, commit, &folder, &settings, &database, &scanners);
+        let look = |commit: &str| {
+            look_at_revision(&top, commit, &folder, None, &settings, &database, &scanners)
+        };
         let looked = look(&push.commit)?;
         // What the remote holds already is not this push's to repair.
         let before = push.remote.as_deref().map(look).transpose()?;
@@ -80,13 +87,21 @@ fn case_of(looked: &Looked, started: jiff::Timestamp) -> Case<'_> {
 }
 
 /// What is pushed: from git's hook input, from the `pre-commit` program's variables, or the branch against its upstream.
-fn pushes(top: &Path) -> Result<Vec<Push>, Failure> {
-    let mut text = String::new();
-    if !std::io::stdin().is_terminal() {
-        std::io::stdin().lock().take(1 << 20).read_to_string(&mut text)?;
-    }
-    if !text.trim().is_empty() {
-        return parse(&text, &|commit| is_known(top, commit));
+fn pushes(top: &Path, hook: &[String]) -> Result<Vec<Push>, Failure> {
+    // Git calls the hook with the remote's name and address, and then writes what is pushed. Called by anybody else,
+    // standard input may stay open for ever.
+    if let Some(remote) = hook.first() {
+        let mut text = String::new();
+        if !std::io::stdin().is_terminal() {
+            std::io::stdin().lock().take(1 << 20).read_to_string(&mut text)?;
+        }
+        return parse(&text, &|commit, name| {
+            if is_known(top, name) {
+                Some(name.to_owned())
+            } else {
+                shared_with(top, commit, remote)
+            }
+        });
     }
     if let Some(commit) = environment::variable("PRE_COMMIT_TO_REF") {
         let remote = environment::variable("PRE_COMMIT_FROM_REF")
@@ -103,7 +118,7 @@ fn pushes(top: &Path) -> Result<Vec<Push>, Failure> {
 }
 
 /// githooks(5), pre-push: `local-ref local-name remote-ref remote-name` a line; a deletion has an all-zero local name.
-fn parse(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Vec<Push>, Failure> {
+fn parse(text: &str, base: &dyn Fn(&str, &str) -> Option<String>) -> Result<Vec<Push>, Failure> {
     let mut pushes = Vec::new();
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -113,7 +128,7 @@ fn parse(text: &str, known: &dyn Fn(&str) -> bool) -> Result<Vec<Push>, Failure>
         if is_zero(commit) {
             continue;
         }
-        let remote = (!is_zero(remote) && known(remote)).then(|| remote.to_owned());
+        let remote = base(commit, remote);
         let push = Push { commit: commit.to_owned(), remote };
         if !pushes.contains(&push) {
             pushes.push(push);
@@ -126,9 +141,28 @@ fn is_zero(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte == b'0')
 }
 
+/// The newest commit that `commit` shares with what was last fetched from `remote`: the base of a branch or tag that the
+/// remote does not have yet.
+fn shared_with(top: &Path, commit: &str, remote: &str) -> Option<String> {
+    if remote.starts_with('-') || !commit.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let refs = format!("refs/remotes/{remote}");
+    let tips = git(top, &["for-each-ref", "--format=%(objectname)", &refs])?;
+    let tips: Vec<&str> = tips.lines().take(200).collect();
+    if tips.is_empty() {
+        return None;
+    }
+    let mut command = vec!["merge-base", commit];
+    command.extend(tips);
+    let base = git(top, &command)?.trim().to_owned();
+    is_known(top, &base).then_some(base)
+}
+
 /// Whether the commit is in this repository; the remote's newest may not have been fetched.
 fn is_known(top: &Path, commit: &str) -> bool {
-    commit.bytes().all(|b| b.is_ascii_hexdigit())
+    !is_zero(commit)
+        && commit.bytes().all(|b| b.is_ascii_hexdigit())
         && git(top, &["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_some()
 }
 
@@ -154,12 +188,12 @@ mod tests {
         let text = format!(
             "refs/heads/x {a} refs/heads/x {b}\nrefs/heads/y {a} refs/heads/y {zero}\n(delete) {zero} refs/heads/z {b}\n"
         );
-        let pushes = parse(&text, &|_| true).unwrap();
+        let pushes = parse(&text, &|_, name| (!is_zero(name)).then(|| name.to_owned())).unwrap();
         assert_eq!(
             pushes,
             [Push { commit: a.clone(), remote: Some(b) }, Push { commit: a.clone(), remote: None }]
         );
-        assert_eq!(parse(&text, &|_| false).unwrap(), [Push { commit: a, remote: None }]);
-        assert!(parse("nonsense\n", &|_| true).is_err());
+        assert_eq!(parse(&text, &|_, _| None).unwrap(), [Push { commit: a, remote: None }]);
+        assert!(parse("nonsense\n", &|_, _| None).is_err());
     }
 }

@@ -33,6 +33,15 @@ pub(crate) fn run(args: &WaiveArgs) -> Outcome {
     let held = held.map_err(|found| faults(&found))?;
     let fingerprint = args.id.starts_with("sg1-");
     let vulnerability = !fingerprint && is_advisory(&args.id);
+    if !fingerprint && !vulnerability && !args.id.starts_with("SG-") {
+        return Err(Failure::usage(format!(
+            "`{}` is no advisory, no rule and no fingerprint",
+            args.id
+        ))
+        .hint(
+            "give an id such as CVE-2023-30861, or the fingerprint that `secgate explain` shows",
+        ));
+    }
     let waiver = NewWaiver {
         id: held.next_id(now),
         vuln: vulnerability.then(|| args.id.clone()),
@@ -106,6 +115,11 @@ fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
         let next = day.tomorrow().map_err(|_| wrong())?;
         next.to_zoned(TimeZone::UTC).map_err(|_| wrong())?.timestamp()
     };
+    if at > now.checked_add(SignedDuration::from_hours(24 * 366)).map_err(|_| wrong())? {
+        return Err(Failure::usage(format!(
+            "--expires {text}: a waiver counts for a year at most"
+        )));
+    }
     if at <= now {
         return Err(Failure::usage(format!(
             "--expires {text} is not in the future: such a waiver would never count"
