@@ -91,8 +91,8 @@ pub struct Epss {
     pub percentile: f64,
 }
 
-/// Some six megabytes.
-const KEPT_BLOCKS: usize = 256;
+/// Some eight megabytes.
+const KEPT_BLOCKS: usize = 1024;
 const MAX_BLOCK: usize = 64 << 20;
 /// The list of what the sources held: some 25 bytes a record.
 const MAX_SEEN: usize = 512 << 20;

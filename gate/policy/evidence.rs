@@ -249,6 +249,11 @@ fn advisories(policy: &Policy, outcome: &Outcome, now: Timestamp) -> Checked {
             "{name} matched against the embedded starter set; the policy allows that"
         ));
     }
+    if data.published.is_none() && policy.evidence.undated_tools {
+        return Ok(format!(
+            "{name} does not say how old its advisories are; the policy allows that"
+        ));
+    }
     fresh("advisories", data.published, policy.evidence.advisories, now)
         .map_err(|why| (format!("{name}: {why}"), update()))
 }

@@ -164,6 +164,7 @@ impl Reader<'_, '_> {
                 justification: statement.justification.map(str::to_owned),
                 owner: statement.author.to_owned(),
                 approved_by: Vec::new(),
+                created: None,
                 expires: None,
                 origin: Origin { file: self.sink.file.to_owned(), line: at.line },
                 vex: true,

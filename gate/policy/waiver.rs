@@ -28,6 +28,9 @@ pub struct Waiver {
     pub owner: String,
     /// Who agreed.
     pub approved_by: Vec<Approval>,
+    /// When it was written, where the file says so: its length under a rule's `max` is measured from an approval, else from
+    /// here.
+    pub created: Option<Timestamp>,
     /// The first moment at which it no longer counts; `None` only for VEX.
     pub expires: Option<Timestamp>,
     /// Where it stands.
@@ -224,15 +227,23 @@ fn not_allowed(waiver: &Waiver, rule: &Rule, policy: &Policy, now: Timestamp) ->
         return (!vex)
             .then(|| format!("the rule {name} ({}) does not take VEX documents", rule.origin));
     }
+    let may = |approval: &Approval| {
+        approvers.iter().any(|approver| {
+            approval.who == *approver
+                || policy.teams.get(approver).is_some_and(|people| people.contains(&approval.who))
+        })
+    };
     let agreed = |approval: &&Approval| approval.at <= now;
     if let (Some(max), Some(expires)) = (max, waiver.expires) {
-        let start = waiver
+        // Only who may approve under this rule can let the time begin anew.
+        let approved = waiver
             .approved_by
             .iter()
             .filter(agreed)
+            .filter(|approval| approvers.is_empty() || may(approval))
             .map(|approval| approval.at)
-            .max()
-            .unwrap_or(now);
+            .max();
+        let start = approved.or(waiver.created.filter(|at| *at <= now)).unwrap_or(now);
         let length = expires.duration_since(start);
         if length > *max {
             return Some(format!(
@@ -243,12 +254,6 @@ fn not_allowed(waiver: &Waiver, rule: &Rule, policy: &Policy, now: Timestamp) ->
             ));
         }
     }
-    let may = |approval: &Approval| {
-        approvers.iter().any(|approver| {
-            approval.who == *approver
-                || policy.teams.get(approver).is_some_and(|people| people.contains(&approval.who))
-        })
-    };
     if !approvers.is_empty() && !waiver.approved_by.iter().filter(agreed).any(may) {
         return Some(format!(
             "the rule {name} ({}) needs an approval by {}",

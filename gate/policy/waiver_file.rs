@@ -19,8 +19,17 @@ use crate::{
 };
 
 pub(crate) const FILE_FIELDS: &[&str] = &["apiVersion", "kind", "waivers"];
-pub(crate) const WAIVER_FIELDS: &[&str] =
-    &["id", "match", "reason", "status", "justification", "owner", "approved_by", "expires"];
+pub(crate) const WAIVER_FIELDS: &[&str] = &[
+    "id",
+    "match",
+    "reason",
+    "status",
+    "justification",
+    "owner",
+    "created",
+    "approved_by",
+    "expires",
+];
 pub(crate) const WAIVER_MATCH_FIELDS: &[&str] =
     &["vuln", "rule", "fingerprint", "package", "path", "subject"];
 pub(crate) const APPROVAL_FIELDS: &[&str] = &["who", "at", "via"];
@@ -99,6 +108,7 @@ fn waiver(node: &Node, sink: &mut Sink<'_>) -> Option<Waiver> {
     let reason = map.need_text("reason", sink);
     let owner = map.need_text("owner", sink);
     let expires = map.need("expires", sink).and_then(|node| read_moment(node, "expires", sink));
+    let created = map.get("created").and_then(|node| read_moment(node, "created", sink));
     let status = map.text("status", sink).unwrap_or("accepted_risk");
     if let Some(node) = map.get("status")
         && !STATUSES.contains(&status)
@@ -143,6 +153,7 @@ fn waiver(node: &Node, sink: &mut Sink<'_>) -> Option<Waiver> {
         justification: justification.map(str::to_owned),
         owner: owner?.to_owned(),
         approved_by,
+        created,
         expires: Some(expires?),
         origin: Origin { file: sink.file.to_owned(), line: node.at.line },
         vex: false,
@@ -233,6 +244,8 @@ pub struct NewWaiver {
     pub justification: Option<String>,
     /// Who answers for it.
     pub owner: String,
+    /// When it is written.
+    pub created: Option<Timestamp>,
     /// Who agreed.
     pub approved_by: Vec<Approval>,
     /// The first moment at which it no longer counts.
@@ -389,6 +402,9 @@ fn entry(new: &NewWaiver, indent: usize) -> String {
         }
     }
     let _ = writeln!(out, "{pad}  owner: {}", quote(&new.owner));
+    if let Some(created) = new.created {
+        let _ = writeln!(out, "{pad}  created: {}", moment_words(created));
+    }
     if !new.approved_by.is_empty() {
         let _ = writeln!(out, "{pad}  approved_by:");
         for approval in &new.approved_by {

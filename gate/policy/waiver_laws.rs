@@ -193,3 +193,35 @@ fn ids_are_unique_over_files() {
     assert_eq!((found[0].file.as_str(), found[0].line), ("b.yaml", 1));
     assert!(found[0].message.contains("first in a.yaml:1"));
 }
+
+#[test]
+fn only_who_may_approve_lets_the_time_begin_anew() {
+    let strict = policy(
+        "stages:\n  source: { use: [high], scanners: [audit] }\nrules:\n  high:\n    match: { kind: vulnerability, severity: \">=high\" }\n    action: fail\n    waivable: { max: 30d, approvers: [sec@x.y] }\n",
+    );
+    let with = |rest: &str| {
+        waivers(&format!(
+            "- id: W-1\n  match: {{ vuln: CVE-2023-30861 }}\n  reason: r\n  owner: o\n  expires: 2026-12-10\n{rest}"
+        ))
+    };
+    let old = "  approved_by:\n  - { who: sec@x.y, at: 2026-01-01 }\n";
+    assert_eq!(run(&strict, &with(old)).decision, Decision::Fail);
+    let other = "  - { who: dev@x.y, at: 2026-11-19 }\n";
+    assert_eq!(run(&strict, &with(&format!("{old}{other}"))).decision, Decision::Fail);
+    let new = "  - { who: sec@x.y, at: 2026-11-19 }\n";
+    assert_eq!(run(&strict, &with(&format!("{old}{new}"))).decision, Decision::Pass);
+}
+
+#[test]
+fn a_waiver_is_as_long_as_since_it_was_written() {
+    let limited = policy(
+        "stages:\n  source: { use: [high], scanners: [audit] }\nrules:\n  high:\n    match: { kind: vulnerability, severity: \">=high\" }\n    action: fail\n    waivable: { max: 30d }\n",
+    );
+    let with = |created: &str| {
+        waivers(&format!(
+            "- id: W-1\n  match: {{ vuln: CVE-2023-30861 }}\n  reason: r\n  owner: o\n  created: {created}\n  expires: 2026-12-10\n"
+        ))
+    };
+    assert_eq!(run(&limited, &with("2026-09-01")).decision, Decision::Fail);
+    assert_eq!(run(&limited, &with("2026-11-15")).decision, Decision::Pass);
+}

@@ -54,6 +54,7 @@ pub(crate) fn run(args: &WaiveArgs) -> Outcome {
         status: args.status.clone(),
         justification: args.justification.clone(),
         owner: args.owner.clone(),
+        created: Some(now),
         approved_by: args.approved_by.iter().map(|text| approval(text, now)).collect(),
         expires: expiry(&args.expires, now)?,
     };
