@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use secgate_advisory::{Audit, AuditOptions, Database};
-use secgate_inventory::{CATALOGERS, CatalogError, take_inventory, take_sbom};
+use secgate_inventory::{CatalogError, take_inventory, take_sbom};
 use secgate_model::{Inventory, Location, Target, TargetKind, Unknown, UnknownKind};
 use secgate_scan::{Job, Ran, Scanner, run_scanners};
-use secgate_source::{
-    Entry, Limits, Tree, head_revision, open_directory, open_revision, repository_top,
-};
+use secgate_source::{Limits, Tree, head_revision, open_directory, open_revision, repository_top};
 
 use crate::{config::Config, exclude::Exclude, exit::Failure, settings::Settings};
 
@@ -133,11 +131,7 @@ fn take_file(path: &Path, limits: Limits) -> Result<(Option<Tree>, Inventory), F
     let open =
         |limits| open_directory(path, limits, &|_| false).map_err(|error| missing(path, &error));
     let large = open(Limits { file_bytes: MAX_SBOM, ..limits })?;
-    let is_lockfile = |entry: &Entry| {
-        CATALOGERS.iter().any(|cataloger| cataloger.id() != "sbom" && cataloger.claims(entry))
-    };
     if let [entry] = large.entries()
-        && !is_lockfile(entry)
         && let Ok(bytes) = large.read(entry)
         && let Some(read) = take_sbom(&entry.path, &bytes)
     {

@@ -249,7 +249,8 @@ fn advisories(policy: &Policy, outcome: &Outcome, now: Timestamp) -> Checked {
             "{name} matched against the embedded starter set; the policy allows that"
         ));
     }
-    if data.published.is_none() && policy.evidence.undated_tools {
+    // Our own data always have a revision: what has neither a name nor a date is another tool's.
+    if data.published.is_none() && data.revision.is_empty() && policy.evidence.undated_tools {
         return Ok(format!(
             "{name} does not say how old its advisories are; the policy allows that"
         ));
