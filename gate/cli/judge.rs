@@ -1,13 +1,12 @@
 //! Evaluates stages, shows and writes reports, and derives the exit code from the verdicts.
 
 use std::{
-    collections::BTreeMap,
     io::Write,
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
-use secgate_model::{Decision, Finding, Fingerprint, Inventory, Outcome, Target, Verdict};
+use secgate_model::{Decision, Finding, Inventory, Outcome, Target, Verdict};
 use secgate_policy::{Baseline, Inputs, Policy, evaluate};
 use secgate_report::{Format, Options, Run, render};
 
@@ -15,6 +14,7 @@ use crate::{
     args::Common,
     environment,
     exit::{ERROR, FAIL, Failure, PASS},
+    look::Looked,
     settings::Settings,
 };
 
@@ -26,6 +26,20 @@ pub(crate) struct Case<'a> {
     pub(crate) outcomes: &'a [Outcome],
     pub(crate) base_path: Option<String>,
     pub(crate) started: Timestamp,
+}
+
+impl<'a> Case<'a> {
+    /// What was looked at, since `started`.
+    pub(crate) fn of(looked: &'a Looked, started: Timestamp) -> Self {
+        Self {
+            target: &looked.target,
+            inventory: Some(&looked.inventory),
+            findings: &looked.ran.findings,
+            outcomes: &looked.ran.outcomes,
+            base_path: looked.base_path.clone(),
+            started,
+        }
+    }
 }
 
 /// The policy as the options change it.
@@ -68,11 +82,7 @@ pub(crate) fn verdict(
 
 /// The findings of an earlier look as a baseline.
 pub(crate) fn baseline_of(findings: &[Finding]) -> Baseline {
-    let mut counts: BTreeMap<Fingerprint, u64> = BTreeMap::new();
-    for finding in findings {
-        *counts.entry(finding.fingerprint.clone()).or_default() += 1;
-    }
-    Baseline::from_findings(counts)
+    Baseline::from_findings(findings.iter().map(|finding| (finding.fingerprint.clone(), 1)))
 }
 
 /// Shows the run on standard output, writes the reports that were asked for, and says what the exit code is.

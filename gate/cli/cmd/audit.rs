@@ -38,14 +38,7 @@ fn judge(path: &Path, common: &Common, settings: &Settings, started: jiff::Times
         Some(named) => Some(read_baseline(named, path, settings, &database, &scanners)?),
         None => None,
     };
-    let case = Case {
-        target: &looked.target,
-        inventory: Some(&looked.inventory),
-        findings: &looked.ran.findings,
-        outcomes: &looked.ran.outcomes,
-        base_path: looked.base_path.clone(),
-        started,
-    };
+    let case = Case::of(&looked, started);
     let mut verdict = verdict(&case, settings, &policy, STAGE, baseline.as_ref());
     settle_plan(&mut verdict, &case, settings, &policy, baseline.as_ref(), &database);
     conclude(&case, &[verdict], common, &common.output, settings)

@@ -58,7 +58,7 @@ pub(crate) fn run(args: &PushScanArgs) -> Outcome {
         // What the remote holds already is not this push's to repair.
         let before = push.remote.as_deref().map(look).transpose()?;
         let baseline = before.map(|before| baseline_of(&before.ran.findings));
-        let case = case_of(&looked, started);
+        let case = Case::of(&looked, started);
         let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
         settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
         judged.push((looked, verdict));
@@ -72,18 +72,7 @@ pub(crate) fn run(args: &PushScanArgs) -> Outcome {
         );
     }
     let Some((looked, verdict)) = judged.into_iter().next() else { return Ok(PASS) };
-    conclude(&case_of(&looked, started), &[verdict], common, &common.output, &settings)
-}
-
-fn case_of(looked: &Looked, started: jiff::Timestamp) -> Case<'_> {
-    Case {
-        target: &looked.target,
-        inventory: Some(&looked.inventory),
-        findings: &looked.ran.findings,
-        outcomes: &looked.ran.outcomes,
-        base_path: looked.base_path.clone(),
-        started,
-    }
+    conclude(&Case::of(&looked, started), &[verdict], common, &common.output, &settings)
 }
 
 /// What is pushed: from git's hook input, from the `pre-commit` program's variables, or the branch against its upstream.

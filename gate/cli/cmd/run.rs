@@ -37,14 +37,7 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
         Some(named) => Some(read_baseline(named, &path, &settings, &database, &scanners)?),
         None => None,
     };
-    let case = Case {
-        target: &looked.target,
-        inventory: Some(&looked.inventory),
-        findings: &looked.ran.findings,
-        outcomes: &looked.ran.outcomes,
-        base_path: looked.base_path.clone(),
-        started,
-    };
+    let case = Case::of(&looked, started);
     let mut verdicts = Vec::with_capacity(stages.len());
     for stage in &stages {
         let policy = policy_for(&settings, common, stage)?;
