@@ -8,17 +8,18 @@ use std::{
 };
 
 /// What each crate may import of ours. `cli`, the package `secgate`, may import everything.
-const IMPORTS: [(&str, &[&str]); 14] = [
+const IMPORTS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("formats", &[]),
     ("versions", &[]),
-    ("source", &["model"]),
+    ("source", &["model", "formats"]),
+    ("registry", &["model", "formats", "source"]),
     ("inventory", &["model", "formats", "source"]),
     ("scan", &["model", "source", "formats"]),
     ("advisory", &["model", "formats", "versions", "scan"]),
     ("code", &["model", "source", "scan"]),
     ("dast", &["model", "scan"]),
-    ("attest", &["model", "formats", "source", "scan"]),
+    ("attest", &["model", "formats", "source", "registry", "scan"]),
     ("policy", &["model", "versions"]),
     ("report", &["model", "formats"]),
     ("store", &["model", "formats"]),

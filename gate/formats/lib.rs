@@ -2,6 +2,7 @@
 
 pub mod gitlab;
 pub mod junit;
+pub mod oci;
 pub mod osv;
 pub mod report;
 pub mod sarif;

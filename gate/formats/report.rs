@@ -226,6 +226,12 @@ pub struct Component {
     /// The distribution's source package.
     #[serde(default)]
     pub source: Option<SourcePackage>,
+    /// The purl of the distribution's package that it came with.
+    #[serde(default)]
+    pub owned_by: Option<String>,
+    /// Checksums of the published artifact, as `sha256:<hex>`.
+    #[serde(default)]
+    pub hashes: Vec<String>,
     /// The catalogers that saw it.
     #[serde(default)]
     pub found_by: Vec<String>,

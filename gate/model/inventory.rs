@@ -60,6 +60,7 @@ impl Inventory {
             tidy(&mut package.locations);
             tidy(&mut package.parents);
             tidy(&mut package.licenses);
+            tidy(&mut package.hashes);
             tidy(&mut package.found_by);
         }
         let (mut unknowns, mut files) = (self.unknowns, self.files);
@@ -115,8 +116,11 @@ fn join(into: &mut Package, other: Package) {
     into.locations.extend(other.locations);
     into.parents.extend(other.parents);
     into.licenses.extend(other.licenses);
+    into.hashes.extend(other.hashes);
     into.found_by.extend(other.found_by);
     into.source = into.source.take().or(other.source);
+    // A copy that nobody's package brought is judged as upstream's.
+    into.owned_by = into.owned_by.take().filter(|owner| other.owned_by.as_ref() == Some(owner));
 }
 
 fn tidy<T: Ord>(list: &mut Vec<T>) {

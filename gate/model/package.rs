@@ -61,6 +61,12 @@ pub struct Package {
     pub parents: Vec<Purl>,
     /// The distribution's source package that it was built from: name and version.
     pub source: Option<(String, String)>,
+    /// The distribution's package whose file this is, where a language package came with the operating system: its fixes
+    /// are the distribution's, whatever the version says.
+    pub owned_by: Option<Purl>,
+    /// Checksums of the published artifact as a lockfile states them or a file shows, as `sha256:<hex>` (also `sha1`,
+    /// `sha384`, `sha512`), sorted.
+    pub hashes: Vec<String>,
     /// The catalogers that saw it, sorted.
     pub found_by: Vec<String>,
 }
@@ -76,6 +82,8 @@ impl Package {
             locations: vec![location],
             parents: Vec::new(),
             source: None,
+            owned_by: None,
+            hashes: Vec::new(),
             found_by: vec![cataloger.to_owned()],
         }
     }

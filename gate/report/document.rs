@@ -129,6 +129,8 @@ fn component(package: &model::Package) -> wire::Component {
             name: name.clone(),
             version: version.clone(),
         }),
+        owned_by: package.owned_by.as_ref().map(ToString::to_string),
+        hashes: package.hashes.clone(),
         found_by: package.found_by.clone(),
     }
 }

@@ -217,6 +217,12 @@ pub fn inventory(document: &wire::ReportDocument) -> Result<model::Inventory> {
                     .source
                     .as_ref()
                     .map(|source| (source.name.clone(), source.version.clone())),
+                owned_by: component
+                    .owned_by
+                    .as_ref()
+                    .map(|owner| owner.parse().map_err(|problem| error(&place, &problem)))
+                    .transpose()?,
+                hashes: component.hashes.clone(),
                 found_by: component.found_by.clone(),
             })
         })

@@ -2,12 +2,14 @@
 //! later for an image or an archive. Nothing is written, no symbolic link is followed (the tree lists them), and
 //! every limit that cuts something off is told.
 
+mod blobs;
 mod directory;
 mod git;
 mod git_tree;
 mod limits;
 mod tree;
 
+pub use blobs::{BlobError, Blobs, MAX_MANIFEST, Served, Wanted};
 pub use directory::open_directory;
 pub use git::{head_revision, repository_top};
 pub use git_tree::{GitError, open_revision};
