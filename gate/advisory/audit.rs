@@ -277,7 +277,7 @@ impl Audit<'_> {
                 (first.clone(), rest)
             },
         );
-        let records = || group.hits.iter().map(|(text, _)| &text.record);
+        let records = || group.hits.iter().map(|(record, _)| record);
         let mut vectors: Vec<String> =
             records().flat_map(|record| record.vectors.iter().cloned()).collect();
         vectors.sort();

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::{
     Record, Status,
     aliases::alias_groups,
-    database::{PACKAGE_ALIGN, PackageEntry, Text, index_name, package_hash},
+    database::{PACKAGE_ALIGN, Mention, PackageEntry, index_name, package_hash},
     feed::Tables,
     layout::{Header, Section, assemble},
 };
@@ -36,13 +36,25 @@ pub(crate) fn compile(
         for affected in std::mem::take(&mut record.affected) {
             let ecosystem = base(&affected.ecosystem).to_owned();
             let name = index_name(&ecosystem, &affected.name);
-            packages
-                .entry((ecosystem.clone(), name.clone()))
-                .or_insert_with(|| PackageEntry { ecosystem, name, advisories: Vec::new() })
-                .advisories
-                .push((number, affected));
+            let entry =
+                packages.entry((ecosystem.clone(), name.clone())).or_insert_with(|| PackageEntry {
+                    ecosystem,
+                    name,
+                    groups: Vec::new(),
+                    mentions: Vec::new(),
+                });
+            // A package has few groups, and the one looked for is most often the last.
+            let at = entry.groups.iter().rposition(|held| *held == group).unwrap_or_else(|| {
+                entry.groups.push(group.clone());
+                entry.groups.len() - 1
+            });
+            entry.mentions.push(Mention {
+                record: number,
+                group: u32::try_from(at).expect("as many groups as records at most"),
+                affected,
+            });
         }
-        texts.push(Text { record, group });
+        texts.push(record);
     }
     status.records = texts.len() as u64;
     status.packages = packages.len() as u64;
@@ -119,7 +131,7 @@ fn index(packages: BTreeMap<(String, String), PackageEntry>) -> (Vec<u8>, Vec<u8
     (index, entries)
 }
 
-fn blocks(texts: Vec<Text>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+fn blocks(texts: Vec<Record>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let encoded: Vec<Vec<u8>> = texts.into_par_iter().map(|text| encode(&text)).collect();
     let mut records = Vec::with_capacity(encoded.len() * 12);
     let mut plain: Vec<Vec<u8>> = Vec::new();

@@ -58,11 +58,9 @@ fn what_goes_in_comes_out_and_makes_the_same_bytes_again() {
     assert_eq!((&held, &same), (&seen, &tables));
     assert_eq!(compile(unpacked, status, &held, &same), bytes);
     let entry = database.package("PyPI", "B").unwrap().unwrap();
-    let text = database.text(entry.advisories[0].0).unwrap();
-    assert_eq!(
-        (entry.advisories.len(), text.group.as_slice()),
-        (2, ["CVE-2024-1".to_owned(), "GHSA-1".to_owned()].as_slice())
-    );
+    assert_eq!(entry.mentions.len(), 2);
+    assert_eq!(entry.groups[entry.mentions[0].group as usize], ["CVE-2024-1", "GHSA-1"]);
+    assert!(database.record(entry.mentions[0].record).unwrap().affected.is_empty());
     assert_eq!(
         database.epss("CVE-2024-2").unwrap(),
         Some(crate::Epss { probability: 0.5, percentile: 0.75 })
@@ -70,7 +68,7 @@ fn what_goes_in_comes_out_and_makes_the_same_bytes_again() {
     assert_eq!(database.epss("CVE-2024-3").unwrap(), None);
     assert!(database.kev("CVE-2024-1").unwrap() && !database.kev("CVE-2024-2").unwrap());
     assert!(database.package("npm", "c").unwrap().is_none());
-    assert!(database.text(u32::MAX).is_err());
+    assert!(database.record(u32::MAX).is_err());
 }
 
 #[test]
@@ -199,7 +197,7 @@ fn hits(matches: &Matches) -> BTreeSet<String> {
         .groups
         .iter()
         .flat_map(|group| &group.hits)
-        .map(|(text, _)| text.record.id.clone())
+        .map(|(record, _)| record.id.clone())
         .collect()
 }
 

@@ -44,18 +44,15 @@ impl Inventory {
     /// on the order of files.
     #[must_use]
     pub fn normalised(self) -> Self {
-        let mut by_purl: BTreeMap<Purl, Package> = BTreeMap::new();
-        for package in self.packages {
-            match by_purl.entry(package.purl.clone()) {
-                std::collections::btree_map::Entry::Vacant(slot) => {
-                    slot.insert(package);
-                }
-                std::collections::btree_map::Entry::Occupied(mut slot) => {
-                    join(slot.get_mut(), package);
-                }
+        let mut packages = self.packages;
+        packages.sort_by(|a, b| a.purl.cmp(&b.purl));
+        packages.dedup_by(|next, kept| {
+            let same = next.purl == kept.purl;
+            if same {
+                join(kept, next);
             }
-        }
-        let mut packages: Vec<_> = by_purl.into_values().collect();
+            same
+        });
         for package in &mut packages {
             tidy(&mut package.locations);
             tidy(&mut package.parents);
@@ -107,25 +104,27 @@ impl Inventory {
     }
 }
 
-fn join(into: &mut Package, other: Package) {
+fn join(into: &mut Package, other: &mut Package) {
     into.scope = into.scope.widest(other.scope);
     into.direct = match (into.direct, other.direct) {
         (Some(a), Some(b)) => Some(a || b),
         (a, b) => a.or(b),
     };
-    into.locations.extend(other.locations);
-    into.parents.extend(other.parents);
-    into.licenses.extend(other.licenses);
-    into.hashes.extend(other.hashes);
-    into.found_by.extend(other.found_by);
-    into.source = into.source.take().or(other.source);
+    into.locations.append(&mut other.locations);
+    into.parents.append(&mut other.parents);
+    into.licenses.append(&mut other.licenses);
+    into.hashes.append(&mut other.hashes);
+    into.found_by.append(&mut other.found_by);
+    into.source = into.source.take().or(other.source.take());
     // A copy that nobody's package brought is judged as upstream's.
     into.owned_by = into.owned_by.take().filter(|owner| other.owned_by.as_ref() == Some(owner));
 }
 
 fn tidy<T: Ord>(list: &mut Vec<T>) {
-    list.sort();
-    list.dedup();
+    if list.len() > 1 {
+        list.sort();
+        list.dedup();
+    }
 }
 
 #[cfg(test)]
