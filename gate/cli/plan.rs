@@ -95,12 +95,10 @@ fn findings_at(
     database: &Database,
     raised: &HashMap<Purl, (Purl, usize)>,
 ) -> Vec<Finding> {
-    let packages: Vec<Package> = inventory
-        .packages
+    let packages: Vec<Package> = raised
         .iter()
-        .filter_map(|package| {
-            let (to, _) = raised.get(&package.purl)?;
-            Some(Package { purl: to.clone(), ..package.clone() })
+        .filter_map(|(from, (to, _))| {
+            Some(Package { purl: to.clone(), ..inventory.find(from)?.clone() })
         })
         .collect();
     let changed = Inventory { packages, ..Inventory::default() }.normalised();

@@ -45,7 +45,11 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
         if !catalog.is_passed_over() {
             inventory.files.push(entry.path.clone());
         }
-        inventory.packages.extend(catalog.packages);
+        if inventory.packages.is_empty() {
+            inventory.packages = catalog.packages;
+        } else {
+            inventory.packages.extend(catalog.packages);
+        }
         inventory.unknowns.extend(catalog.unknowns);
         unpinned.extend(catalog.unpinned);
     }

@@ -66,22 +66,22 @@ impl Inventory {
         Self { packages, unknowns, files }
     }
 
+    /// The package with exactly this purl; the inventory has passed through [`Inventory::normalised`].
+    pub fn find(&self, purl: &Purl) -> Option<&Package> {
+        let at = self.packages.binary_search_by(|package| package.purl.cmp(purl)).ok()?;
+        self.packages.get(at)
+    }
+
     /// The shortest chain of packages from one that the project names itself to `purl`, both ends included; empty where
     /// no file tells. Ties go to the chain that sorts first.
     pub fn path_to<'a>(&'a self, purl: &'a Purl) -> Vec<&'a Purl> {
-        let find = |wanted: &Purl| {
-            self.packages
-                .binary_search_by(|package| package.purl.cmp(wanted))
-                .ok()
-                .and_then(|at| self.packages.get(at))
-        };
         let mut came_from: BTreeMap<&Purl, Option<&Purl>> = BTreeMap::new();
         let mut wave = vec![purl];
         came_from.insert(purl, None);
         while !wave.is_empty() {
             let mut next = Vec::new();
             for at in wave {
-                let Some(package) = find(at) else { continue };
+                let Some(package) = self.find(at) else { continue };
                 if package.direct == Some(true) {
                     let mut chain = vec![at];
                     let mut here = at;

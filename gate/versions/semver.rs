@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use crate::scan::{
-    compare_folded, compare_lists, compare_numbers, compare_padded, is_number, take_while,
+    compare_dotted, compare_folded, compare_lists, compare_numbers, is_number, take_while,
 };
 
 /// A semantic version taken apart.
@@ -79,14 +79,12 @@ fn identifiers(text: &str) -> impl Iterator<Item = &str> {
 
 /// The order of two semantic versions (§11).
 pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
-    compare_padded(a.numbers.split('.'), b.numbers.split('.'))
-        .then_with(|| compare_pre(a, b, str::cmp))
+    compare_dotted(a.numbers, b.numbers).then_with(|| compare_pre(a, b, str::cmp))
 }
 
 /// The same, with letters of a pre-release compared without regard to case.
 pub(crate) fn compare_ignoring_case(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
-    compare_padded(a.numbers.split('.'), b.numbers.split('.'))
-        .then_with(|| compare_pre(a, b, compare_folded))
+    compare_dotted(a.numbers, b.numbers).then_with(|| compare_pre(a, b, compare_folded))
 }
 
 /// The same, and build metadata counts where all else is equal: none before some, then identifier by identifier.

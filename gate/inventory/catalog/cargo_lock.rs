@@ -94,6 +94,7 @@ fn link(locked: &[Plain<'_>], catalog: &mut Catalog) -> Result<(), CatalogError>
             })
         })
     };
+    catalog.packages.reserve_exact(locked.len());
     let mut purls: Vec<Option<Purl>> = Vec::with_capacity(locked.len());
     let mut pushed: Vec<Option<usize>> = Vec::with_capacity(locked.len());
     for package in locked {
