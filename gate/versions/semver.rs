@@ -26,15 +26,19 @@ pub(crate) struct Parts<'a> {
 
 /// Takes a version apart.
 pub(crate) fn split(text: &str) -> Result<Parts<'_>, &'static str> {
-    let text = text.trim_start_matches(['v', 'V', '=', ' ']);
+    let prefix = text.bytes().take_while(|byte| matches!(byte, b'v' | b'V' | b'=' | b' ')).count();
+    let text = text.get(prefix..).unwrap_or_default();
     let (numbers, rest) = take_while(text, |byte| byte.is_ascii_digit() || byte == b'.');
     // `1.2.3.beta` is loose for `1.2.3-beta`: the last dot belongs to what follows.
     let (numbers, rest) = match numbers.strip_suffix('.') {
         Some(numbers) if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => (numbers, rest),
         _ => (numbers, rest),
     };
-    if !numbers.split('.').all(is_number) {
+    if !is_dotted(numbers) {
         return Err("expected numbers with dots between them, such as 1.2.3");
+    }
+    if rest.is_empty() {
+        return Ok(Parts { numbers, pre: "", pre_tail: "", build: "" });
     }
     let (pre, build) = match rest.split_once('+') {
         Some((pre, build)) => (pre, build),
@@ -56,6 +60,18 @@ pub(crate) fn split(text: &str) -> Result<Parts<'_>, &'static str> {
         return Err("the build metadata is not a list of letters, digits and hyphens");
     }
     Ok(Parts { numbers, pre, pre_tail: "", build })
+}
+
+/// Whether these are digits with single dots between them; nothing else than digits and dots is in `text`.
+fn is_dotted(text: &str) -> bool {
+    let mut after_digit = false;
+    for byte in text.bytes() {
+        if byte == b'.' && !after_digit {
+            return false;
+        }
+        after_digit = byte != b'.';
+    }
+    after_digit
 }
 
 fn is_identifier(text: &str) -> bool {
