@@ -9,7 +9,7 @@ use secgate_model::{
 use secgate_scan::{About, Job, Need, Scan, ScanError, Scanner, vulnerability_fingerprint};
 
 use crate::{
-    Database, DatabaseError, Source,
+    CratesIndex, Database, DatabaseError, Source,
     ecosystem::Coordinates,
     matching::{Group, match_package},
     scoring::rate,
@@ -31,6 +31,8 @@ pub struct AuditOptions {
     pub accept_unpinned: bool,
     /// Ecosystems whose absence from the database is accepted.
     pub accept_missing: Vec<String>,
+    /// A copy of the crates.io index, to tell yanked releases by; without one nobody looks for them.
+    pub crates_index: Option<CratesIndex>,
 }
 
 /// Below so many packages, starting threads costs more than they save.
@@ -97,6 +99,12 @@ impl Scanner for Audit<'_> {
             )));
         }
         scan.problems.extend(self.old_tables(job.now));
+        if let Some(index) = &self.options.crates_index {
+            let yanked = index.look_up(job.target, inventory, has_kev);
+            scan.findings.extend(yanked.findings);
+            scan.problems.extend(unlisted(index, &yanked.absent, "hold"));
+            scan.problems.extend(unlisted(index, &yanked.broken, "have a readable file for"));
+        }
         scan.detail = format!(
             "{} packages in {} files against {} advisories{}",
             inventory.packages.len(),
@@ -186,6 +194,24 @@ fn hollow(source: &Source) -> Option<Problem> {
         hint: Some(
             "see `secgate db status -v`, and take the advisories from another mirror".to_owned(),
         ),
+        gap: true,
+    })
+}
+
+/// Crates whose releases the index did not tell.
+fn unlisted(index: &CratesIndex, crates: &[String], lacks: &str) -> Option<Problem> {
+    let first = crates.first()?;
+    let more = match crates.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    Some(Problem {
+        location: None,
+        message: format!(
+            "the crates.io index in {} does not {lacks} {first}{more}: whether they were yanked is not known",
+            index.folder().display()
+        ),
+        hint: Some("run `cargo fetch`, or bring the index up to date".to_owned()),
         gap: true,
     })
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::{
     Record, Status,
     aliases::alias_groups,
-    database::{PACKAGE_ALIGN, Mention, PackageEntry, index_name, package_hash},
+    database::{Mention, PACKAGE_ALIGN, PackageEntry, index_name, package_hash},
     feed::Tables,
     layout::{Header, Section, assemble},
 };
@@ -36,13 +36,9 @@ pub(crate) fn compile(
         for affected in std::mem::take(&mut record.affected) {
             let ecosystem = base(&affected.ecosystem).to_owned();
             let name = index_name(&ecosystem, &affected.name);
-            let entry =
-                packages.entry((ecosystem.clone(), name.clone())).or_insert_with(|| PackageEntry {
-                    ecosystem,
-                    name,
-                    groups: Vec::new(),
-                    mentions: Vec::new(),
-                });
+            let entry = packages.entry((ecosystem.clone(), name.clone())).or_insert_with(|| {
+                PackageEntry { ecosystem, name, groups: Vec::new(), mentions: Vec::new() }
+            });
             // A package has few groups, and the one looked for is most often the last.
             let at = entry.groups.iter().rposition(|held| *held == group).unwrap_or_else(|| {
                 entry.groups.push(group.clone());

@@ -6,6 +6,7 @@ mod audit;
 mod bytes;
 mod checkout;
 mod compile;
+mod crates_index;
 mod database;
 mod ecosystem;
 mod feed;
@@ -31,6 +32,7 @@ mod tables;
 mod update_tests;
 
 pub use audit::{Audit, AuditOptions};
+pub use crates_index::CratesIndex;
 pub use database::{Database, DatabaseError, Epss};
 pub use feed::FeedError;
 pub use fetch::{FetchError, Origin};

@@ -95,6 +95,9 @@ pub(crate) struct Common {
     /// Advisory database file
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
+    /// Report yanked crates by this copy of the crates.io index; `cargo` is the one that Cargo keeps
+    #[arg(long, value_name = "DIR")]
+    pub(crate) crates_index: Option<String>,
     /// Configuration file; otherwise secgate.yaml is looked for upwards
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

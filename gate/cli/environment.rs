@@ -38,6 +38,30 @@ pub(crate) fn database_path() -> Result<PathBuf, Failure> {
     })
 }
 
+/// Cargo's cache of the crates.io index (Cargo book, "Cargo Home"): what `cargo fetch` and every build leave behind.
+pub(crate) fn cargo_index() -> Result<PathBuf, Failure> {
+    let home = variable("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cargo")))
+        .ok_or_else(|| Failure::usage("neither CARGO_HOME nor HOME is set"))?;
+    let folder = home.join("registry").join("index");
+    let mut found: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            name.is_some_and(|name| name.starts_with("index.crates.io-"))
+        })
+        .map(|path| path.join(".cache"))
+        .collect();
+    found.sort();
+    found.pop().ok_or_else(|| {
+        Failure::evidence(format!("Cargo keeps no crates.io index in {}", folder.display()))
+            .hint("run `cargo fetch` first")
+    })
+}
+
 /// Whether standard output should be coloured.
 pub(crate) fn colour(when: When) -> bool {
     match when {

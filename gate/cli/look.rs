@@ -100,6 +100,7 @@ fn scan(
     let options = AuditOptions {
         accept_unpinned: settings.config.audit.accept_unpinned,
         accept_missing: settings.config.audit.accept_missing.clone(),
+        crates_index: settings.crates_index.clone(),
     };
     let audit = Audit { database, options };
     let mut wanted: Vec<&dyn Scanner> = Vec::new();

@@ -102,7 +102,9 @@ fn findings_at(
         })
         .collect();
     let changed = Inventory { packages, ..Inventory::default() }.normalised();
-    let audit = Audit { database, options: AuditOptions::default() };
+    let options =
+        AuditOptions { crates_index: settings.crates_index.clone(), ..AuditOptions::default() };
+    let audit = Audit { database, options };
     let job = Job { target: case.target, tree: None, inventory: Some(&changed), now: settings.now };
     run_scanners(&[&audit], &job).findings
 }
