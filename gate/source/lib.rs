@@ -7,6 +7,7 @@ mod directory;
 mod git;
 mod git_tree;
 mod limits;
+mod reference;
 mod tree;
 
 pub use blobs::{BlobError, Blobs, MAX_MANIFEST, Served, Wanted};
@@ -14,4 +15,5 @@ pub use directory::open_directory;
 pub use git::{head_revision, repository_top};
 pub use git_tree::{GitError, open_revision};
 pub use limits::Limits;
+pub use reference::{Reference, ReferenceError, RegistryReference};
 pub use tree::{Entry, Link, ReadError, Skipped, Tree};
