@@ -8,6 +8,10 @@ mod git;
 mod git_tree;
 mod limits;
 mod reference;
+mod tar;
+mod tar_header;
+mod tar_pax;
+mod tar_sparse;
 mod tree;
 
 pub use blobs::{BlobError, Blobs, MAX_MANIFEST, Served, Wanted};
@@ -16,4 +20,5 @@ pub use git::{head_revision, repository_top};
 pub use git_tree::{GitError, open_revision};
 pub use limits::Limits;
 pub use reference::{Reference, ReferenceError, RegistryReference};
+pub use tar::{MAX_PATH, Member, MemberKind, Members, TarError, TarReader};
 pub use tree::{Entry, Link, ReadError, Skipped, Tree};
