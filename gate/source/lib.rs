@@ -3,10 +3,15 @@
 //! every limit that cuts something off is told.
 
 mod blobs;
+mod budget;
 mod directory;
 mod git;
 mod git_tree;
+mod inflate;
+mod layer;
+mod layer_list;
 mod limits;
+mod pick;
 mod reference;
 mod tar;
 mod tar_header;
@@ -18,7 +23,9 @@ pub use blobs::{BlobError, Blobs, MAX_MANIFEST, Served, Wanted};
 pub use directory::open_directory;
 pub use git::{head_revision, repository_top};
 pub use git_tree::{GitError, open_revision};
+pub use layer::LayerError;
 pub use limits::Limits;
+pub use pick::{PICK_START, Pick, PickAll, Wish};
 pub use reference::{Reference, ReferenceError, RegistryReference};
 pub use tar::{MAX_PATH, Member, MemberKind, Members, TarError, TarReader};
 pub use tree::{Entry, Link, ReadError, Skipped, Tree};
