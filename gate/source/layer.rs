@@ -1,4 +1,7 @@
-use std::io::{self, Read};
+use std::{
+    collections::BTreeSet,
+    io::{self, Read},
+};
 
 use secgate_model::Digest;
 use sha2::{Digest as _, Sha256};
@@ -7,7 +10,7 @@ use crate::{
     Member, MemberKind, Members, PICK_START, Pick, TarError, TarReader, Wish,
     budget::Budget,
     inflate::{Encoding, InflateError, Inflater, MAGIC},
-    layer_list::{Body, LayerList},
+    layer_list::{Body, Kept, LayerList},
 };
 
 /// Bytes kept of a wanted file that is above the limit, so that its format can still be told.
@@ -68,15 +71,23 @@ pub(crate) struct LayerRead {
     pub(crate) list: LayerList,
 }
 
+/// What of a layer is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Choice<'a> {
+    pub(crate) pick: &'a dyn Pick,
+    /// Members, by their number, that are kept too, since a link leads to them.
+    pub(crate) linked: &'a BTreeSet<u64>,
+}
+
 /// Reads a layer to its end: hash, inflate, hash, tar, keep what is picked. `declared` is what the media type says.
 pub(crate) fn read_layer(
     source: &mut dyn Read,
     declared: Option<Encoding>,
-    pick: &dyn Pick,
+    choice: Choice<'_>,
     budget: &Budget<'_>,
     keep_going: &dyn Fn() -> bool,
 ) -> Result<LayerRead, LayerError> {
-    let mut reader = LayerReader::new(declared, pick, budget);
+    let mut reader = LayerReader::new(declared, choice, budget);
     let mut buffer = vec![0; 128 << 10];
     loop {
         if !keep_going() {
@@ -114,11 +125,11 @@ struct TarSide<'a> {
 impl<'a> LayerReader<'a> {
     pub(crate) fn new(
         declared: Option<Encoding>,
-        pick: &'a dyn Pick,
+        choice: Choice<'a>,
         budget: &'a Budget<'a>,
     ) -> Self {
         let keeper = Keeper {
-            pick,
+            choice,
             budget,
             list: LayerList::default(),
             open: None,
@@ -222,7 +233,7 @@ impl TarSide<'_> {
 
 /// Keeps the list of a layer and the bodies that are picked.
 struct Keeper<'a> {
-    pick: &'a dyn Pick,
+    choice: Choice<'a>,
     budget: &'a Budget<'a>,
     list: LayerList,
     open: Option<OpenFile>,
@@ -243,17 +254,21 @@ struct OpenFile {
     keep: usize,
     /// Whether the first bytes still have to decide.
     by_start: bool,
+    linked: bool,
 }
 
 impl Keeper<'_> {
     /// The member that is open is complete, with or without its bytes.
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let body = (!open.by_start).then(|| {
+        let kept = if open.by_start {
+            Kept::Refused
+        } else {
             let whole = open.bytes.len() as u64 == open.size;
+            let at = u32::try_from(self.list.bodies.len()).unwrap_or(u32::MAX);
             self.list.bodies.push(Body { bytes: open.bytes.into_boxed_slice(), whole });
-            u32::try_from(self.list.bodies.len() - 1).unwrap_or(u32::MAX)
-        });
+            if open.linked { Kept::Linked(at) } else { Kept::Picked(at) }
+        };
         let member = Member {
             path: &open.path,
             kind: MemberKind::File,
@@ -261,7 +276,7 @@ impl Keeper<'_> {
             size: open.size,
             link: &[],
         };
-        self.list.push(&member, body);
+        self.list.push(&member, kept);
     }
 
     /// Counts what has come since the last time. Done once a piece, since threads share the counters.
@@ -304,13 +319,16 @@ impl Keeper<'_> {
     /// Lets the first bytes decide. `false`: it is not wanted.
     fn decide(&mut self) -> Result<bool, TarError> {
         let Some(open) = &self.open else { return Ok(false) };
-        if !self.pick.wants_start(&String::from_utf8_lossy(&open.path), &open.bytes) {
+        let picked =
+            self.choice.pick.wants_start(&String::from_utf8_lossy(&open.path), &open.bytes);
+        if !picked && !open.linked {
             return Ok(false);
         }
         let size = open.size;
         let keep = self.want(size)?;
         if let Some(open) = &mut self.open {
             open.by_start = false;
+            open.linked = !picked;
             open.keep = keep;
         }
         Ok(true)
@@ -326,13 +344,14 @@ impl Members for Keeper<'_> {
             self.note(settled)?;
         }
         if member.kind != MemberKind::File {
-            self.list.push(&member, None);
+            self.list.push(&member, Kept::Nothing);
             return Ok(false);
         }
         let path = String::from_utf8_lossy(member.path);
-        let wish = self.pick.wants(&path, member.size, member.mode);
-        if wish == Wish::No {
-            self.list.push(&member, None);
+        let wish = self.choice.pick.wants(&path, member.size, member.mode);
+        let linked = self.choice.linked.contains(&self.list.count);
+        if wish == Wish::No && !linked {
+            self.list.push(&member, Kept::Nothing);
             return Ok(false);
         }
         let by_start = wish == Wish::ByStart;
@@ -345,6 +364,7 @@ impl Members for Keeper<'_> {
             bytes: Vec::with_capacity(ahead),
             keep,
             by_start,
+            linked: linked && wish != Wish::Yes,
         });
         Ok(true)
     }

@@ -32,11 +32,24 @@ pub(crate) struct Item<'a> {
     pub(crate) mode: u32,
     pub(crate) size: u64,
     pub(crate) link: &'a [u8],
-    pub(crate) body: Option<u32>,
+    pub(crate) kept: Kept,
+}
+
+/// What is kept of a regular file's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Nothing: it is not wanted by its path.
+    Nothing,
+    /// Nothing: its first bytes were looked at, and it is not wanted.
+    Refused,
+    /// The body with this number, since it is picked.
+    Picked(u32),
+    /// The body with this number, since another path leads to it that is picked.
+    Linked(u32),
 }
 
 impl LayerList {
-    pub(crate) fn push(&mut self, member: &Member<'_>, body: Option<u32>) {
+    pub(crate) fn push(&mut self, member: &Member<'_>, kept: Kept) {
         let shared =
             member.path.iter().zip(&self.last).take_while(|(left, right)| left == right).count();
         let fresh = member.path.get(shared..).unwrap_or_default();
@@ -55,7 +68,15 @@ impl LayerList {
         match member.kind {
             MemberKind::File => {
                 varint(out, member.size);
-                varint(out, body.map_or(0, |at| u64::from(at) + 1));
+                varint(
+                    out,
+                    match kept {
+                        Kept::Nothing => 0,
+                        Kept::Refused => 1,
+                        Kept::Picked(at) => 2 + 2 * u64::from(at),
+                        Kept::Linked(at) => 3 + 2 * u64::from(at),
+                    },
+                );
                 self.files += 1;
             }
             MemberKind::Symlink | MemberKind::Hardlink => {
@@ -129,19 +150,22 @@ impl<'a> Items<'a> {
         let fresh = self.bytes()?;
         self.path.truncate(shared);
         self.path.extend_from_slice(fresh);
-        let (mut size, mut link, mut body) = (0, [].as_slice(), None);
+        let (mut size, mut link, mut kept) = (0, [].as_slice(), Kept::Nothing);
         match kind {
             MemberKind::File => {
                 size = self.number()?;
-                body = match self.number()? {
-                    0 => None,
-                    at => Some(u32::try_from(at - 1).map_err(|_| Damaged)?),
+                let place = |at: u64| u32::try_from(at / 2 - 1).map_err(|_| Damaged);
+                kept = match self.number()? {
+                    0 => Kept::Nothing,
+                    1 => Kept::Refused,
+                    at if at % 2 == 0 => Kept::Picked(place(at)?),
+                    at => Kept::Linked(place(at)?),
                 };
             }
             MemberKind::Symlink | MemberKind::Hardlink => link = self.bytes()?,
             MemberKind::Directory | MemberKind::Other => {}
         }
-        Ok(Some(Item { path: &self.path, kind, mode, size, link, body }))
+        Ok(Some(Item { path: &self.path, kind, mode, size, link, kept }))
     }
 
     fn number(&mut self) -> Result<u64, Damaged> {
@@ -204,15 +228,14 @@ mod tests {
         ];
         let mut list = LayerList::default();
         for (at, one) in all.iter().enumerate() {
-            let body = (one.kind == MemberKind::File).then(|| u32::try_from(at).unwrap());
-            list.push(one, body);
+            list.push(one, if at == 1 { Kept::Linked(7) } else { Kept::Nothing });
         }
         let mut items = list.items();
         for (at, one) in all.iter().enumerate() {
             let item = items.next().unwrap().unwrap();
             assert_eq!((item.path, item.kind, item.mode), (one.path, one.kind, one.mode));
             assert_eq!((item.size, item.link), (one.size, one.link));
-            assert_eq!(item.body.is_some(), at == 1);
+            assert_eq!(item.kept, if at == 1 { Kept::Linked(7) } else { Kept::Nothing });
         }
         assert_eq!(items.next(), Ok(None));
         assert_eq!((list.count, list.files), (5, 1));

@@ -7,6 +7,9 @@ use crate::{
 /// No path, link target or name is longer: the kernel's `PATH_MAX`.
 pub const MAX_PATH: usize = 4096;
 
+/// No part of a path is longer: `NAME_MAX` of the usual file systems.
+pub(crate) const MAX_NAME: usize = 255;
+
 /// Bytes of an extended header, a long name or a sparse map, as Go's `archive/tar` has it.
 const MAX_META: u64 = 1 << 20;
 
@@ -487,6 +490,7 @@ pub(crate) fn clean(raw: &[u8]) -> Result<Vec<u8>, TarError> {
             b"" | b"." => {}
             b".." => return Err(TarError::Climbs),
             part if part.contains(&0) => return Err(TarError::Nul),
+            part if part.len() > MAX_NAME => return Err(TarError::TooLong),
             part => {
                 if !path.is_empty() {
                     path.push(b'/');
