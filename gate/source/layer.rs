@@ -86,19 +86,45 @@ pub(crate) fn read_layer(
     choice: Choice<'_>,
     budget: &Budget<'_>,
     keep_going: &dyn Fn() -> bool,
-) -> Result<LayerRead, LayerError> {
+) -> Result<LayerRead, Failure> {
     let mut reader = LayerReader::new(declared, choice, budget);
     let mut buffer = vec![0; 128 << 10];
     loop {
         if !keep_going() {
-            return Err(LayerError::Stopped);
+            return Err(LayerError::Stopped.into());
         }
-        match source.read(&mut buffer) {
-            Ok(0) => return reader.finish(),
-            Ok(count) => reader.push(buffer.get(..count).unwrap_or_default())?,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(LayerError::Read(error.to_string())),
-        }
+        let error = match source.read(&mut buffer) {
+            Ok(0) => match reader.finish() {
+                Ok(read) => return Ok(read),
+                Err((error, hash, stored)) => {
+                    let digest = Digest::sha256(&hash.finalize().into());
+                    return Err(Failure { error, drained: Some((digest, stored)) });
+                }
+            },
+            Ok(count) => match reader.push(buffer.get(..count).unwrap_or_default()) {
+                Ok(()) => continue,
+                Err(error) => error,
+            },
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(LayerError::Read(error.to_string()).into()),
+        };
+        let is_limit = matches!(error, LayerError::Limit(_) | LayerError::Stopped);
+        let drained = if is_limit { None } else { reader.drain(source, &mut buffer) };
+        return Err(Failure { error, drained });
+    }
+}
+
+/// A layer that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: LayerError,
+    /// Digest and length of all its bytes, where they came to their end.
+    pub(crate) drained: Option<(Digest, u64)>,
+}
+
+impl From<LayerError> for Failure {
+    fn from(error: LayerError) -> Self {
+        Self { error, drained: None }
     }
 }
 
@@ -169,8 +195,32 @@ impl<'a> LayerReader<'a> {
         self.inflate(bytes)
     }
 
-    /// There are no more bytes.
-    pub(crate) fn finish(mut self) -> Result<LayerRead, LayerError> {
+    /// Hashes the rest of a layer that cannot be read: it may not be the right one.
+    fn drain(mut self, source: &mut dyn Read, buffer: &mut [u8]) -> Option<(Digest, u64)> {
+        loop {
+            self.tar.keeper.budget.check_time().ok()?;
+            if self.stored > self.tar.keeper.budget.limits.layer_bytes {
+                return None;
+            }
+            match source.read(buffer) {
+                Ok(0) => return Some((Digest::sha256(&self.hash.finalize().into()), self.stored)),
+                Ok(count) => {
+                    self.hash.update(buffer.get(..count).unwrap_or_default());
+                    self.stored += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// There are no more bytes. An error comes with the hash and the number of those that came.
+    pub(crate) fn finish(self) -> Result<LayerRead, (LayerError, Sha256, u64)> {
+        let (hash, stored) = (self.hash.clone(), self.stored);
+        self.complete().map_err(|error| (error, hash, stored))
+    }
+
+    fn complete(mut self) -> Result<LayerRead, LayerError> {
         if self.inflater.is_none() {
             let start = std::mem::take(&mut self.start);
             self.begin(&start)?;
