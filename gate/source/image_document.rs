@@ -39,7 +39,7 @@ pub(crate) fn read_document(bytes: &[u8], said: &[Option<&str>]) -> Result<Docum
             (false, true) => false,
             (true, true) => {
                 return Err(
-                    "it is both an index and a manifest, so that tools read it differently".into()
+                    "it is both an index and a manifest, so that tools read it differently".into(),
                 );
             }
             (false, false) => return Err("it is neither an index nor a manifest".into()),

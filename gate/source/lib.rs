@@ -2,9 +2,12 @@
 //! later for an image or an archive. Nothing is written, no symbolic link is followed (the tree lists them), and
 //! every limit that cuts something off is told.
 
+mod archive_store;
+mod archive_stream;
 mod blobs;
 mod budget;
 mod directory;
+mod docker_archive;
 mod git;
 mod git_tree;
 mod image;
@@ -18,11 +21,14 @@ mod inflate;
 mod layer;
 mod layer_cache;
 mod layer_list;
+mod layout;
 mod limits;
+mod local;
 mod merge;
 mod pick;
 mod platform;
 mod reference;
+mod store;
 mod survey;
 mod tar;
 mod tar_header;
@@ -30,6 +36,7 @@ mod tar_pax;
 mod tar_sparse;
 mod tree;
 
+pub use archive_stream::open_stream;
 pub use blobs::{BlobError, Blobs, MAX_MANIFEST, Served, Wanted};
 pub use directory::open_directory;
 pub use git::{head_revision, repository_top};
@@ -39,6 +46,7 @@ pub use image_base::Base;
 pub use image_error::ImageError;
 pub use layer::LayerError;
 pub use limits::Limits;
+pub use local::{open_local, open_local_image};
 pub use merge::MergeError;
 pub use pick::{PICK_START, Pick, PickAll, Wish};
 pub use platform::{PlatformChoice, parse_platform};
