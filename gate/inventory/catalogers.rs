@@ -1,4 +1,4 @@
-//! The list of every cataloger: adding one is a file below `catalog/` and a line here.
+//! The lists of every cataloger: adding one is a file below `catalog/` and a line here.
 
 use crate::{Cataloger, catalog};
 
@@ -61,3 +61,7 @@ pub static CATALOGERS: &[&dyn Cataloger] = &[
     &catalog::wheel::Wheel,
     &catalog::yarn_lock::YarnLock,
 ];
+
+/// What records the packages of an operating system. They want files at their places below the tree's root, and nothing
+/// else: a folder that is no root file system gives them nothing.
+pub static SYSTEM_CATALOGERS: &[&dyn Cataloger] = &[&catalog::os_release::OsRelease];

@@ -13,6 +13,6 @@ pub mod sbom;
 mod take;
 
 pub use cataloger::{Catalog, CatalogError, Cataloger};
-pub use catalogers::CATALOGERS;
+pub use catalogers::{CATALOGERS, SYSTEM_CATALOGERS};
 pub use sbom::take_sbom;
 pub use take::{VERSION, take_inventory};
