@@ -1,6 +1,8 @@
 use secgate_model::{Location, Package, Purl, Scope, Unknown, UnknownKind};
 use secgate_source::{Entry, ReadError, Tree};
 
+use crate::ownership::may_tell_of_a_package;
+
 /// Reads one file format.
 ///
 /// A cataloger never walks the tree and never opens a path of its own: it is handed the files that it wants, and may ask
@@ -74,6 +76,8 @@ pub struct Catalog {
     /// What was seen and could not be counted.
     pub unknowns: Vec<Unknown>,
     pub(crate) unpinned: Vec<Unpinned>,
+    /// Files that packages of an operating system brought: the package's place here, and the path below the root.
+    pub(crate) owned: Vec<(usize, String)>,
     passed_over: bool,
 }
 
@@ -93,6 +97,7 @@ impl Catalog {
             packages: Vec::new(),
             unknowns: Vec::new(),
             unpinned: Vec::new(),
+            owned: Vec::new(),
             passed_over: false,
         }
     }
@@ -179,6 +184,14 @@ impl Catalog {
     pub fn unknown(&mut self, line: u32, kind: UnknownKind, reason: String) {
         let location = self.location(line);
         self.unknowns.push(Unknown { location, kind, reason });
+    }
+
+    /// Says that the package at `index` brought the file at `path`, if the file may be one that tells of a package of a
+    /// language.
+    pub(crate) fn owns(&mut self, index: usize, path: &str) {
+        if may_tell_of_a_package(path) {
+            self.owned.push((index, path.to_owned()));
+        }
     }
 
     /// Fills in parents: for each `(child index, parent purl)` the parent is added to the child. Indexes are those of

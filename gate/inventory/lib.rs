@@ -9,10 +9,11 @@ pub mod document;
 mod links;
 #[cfg(test)]
 mod mutation;
+mod ownership;
 pub mod sbom;
 mod take;
 
 pub use cataloger::{Catalog, CatalogError, Cataloger};
 pub use catalogers::{CATALOGERS, SYSTEM_CATALOGERS};
 pub use sbom::take_sbom;
-pub use take::{VERSION, take_inventory};
+pub use take::{VERSION, take_image_inventory, take_inventory};

@@ -1,3 +1,4 @@
+use secgate_model::UnknownKind;
 use secgate_source::{Entry, Tree};
 
 use super::root_file::root_file;
@@ -60,8 +61,6 @@ impl Cataloger for OsRelease {
 pub(crate) struct Distribution {
     /// `ID`, lower case: `debian`, `rhel`, `opensuse-leap`.
     pub(crate) id: String,
-    /// `ID_LIKE`: what it was derived from, closest first.
-    pub(crate) id_like: Vec<String>,
     /// `VERSION_ID`; none for what has no releases, and for Debian's testing and unstable.
     pub(crate) version: Option<String>,
     /// `VERSION_CODENAME`, lower case.
@@ -109,10 +108,15 @@ impl Distribution {
             id => id,
         }
     }
+}
 
-    /// Whether its id, or what it says it is like, is one of these.
-    pub(crate) fn is_like(&self, ids: &[&str]) -> bool {
-        ids.contains(&self.id.as_str()) || self.id_like.iter().any(|id| ids.contains(&id.as_str()))
+/// A database without a distribution cannot be matched: said once for each.
+pub(crate) fn needs_a_distribution(distribution: Option<&Distribution>, catalog: &mut Catalog) {
+    if distribution.is_none() && !catalog.packages.is_empty() {
+        let reason =
+            "packages of an unknown distribution: there is no `etc/os-release` that says which"
+                .to_owned();
+        catalog.unknown(0, UnknownKind::Unreadable, reason);
     }
 }
 
@@ -130,9 +134,6 @@ fn read(path: &str, text: &str) -> Option<Distribution> {
         "os-release" => {
             let told = Distribution {
                 id: word(&value(text, "ID")?)?,
-                id_like: value(text, "ID_LIKE")
-                    .map(|list| list.split_whitespace().take(8).filter_map(word).collect())
-                    .unwrap_or_default(),
                 version: value(text, "VERSION_ID").as_deref().and_then(word),
                 codename: value(text, "VERSION_CODENAME").as_deref().and_then(word),
             };
@@ -298,11 +299,5 @@ mod tests {
         assert_eq!(of(&[("app/etc/os-release", "ID=debian\n")]), None);
         let failure = crate::catalog::testing::failure(&OsRelease, "etc/os-release", "NAME=x\n");
         assert_eq!(failure, "no `ID`: the distribution is not known");
-    }
-
-    #[test]
-    fn what_it_is_like() {
-        let mint = of(&[("etc/os-release", "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n")]).unwrap();
-        assert!(mint.is_like(&["ubuntu"]) && !mint.is_like(&["fedora"]));
     }
 }

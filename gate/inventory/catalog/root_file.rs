@@ -8,12 +8,12 @@ const MAX_DEPTH: usize = 100;
 /// The file at `path` of a tree that is a root file system, through its symbolic links: an absolute link begins at the
 /// tree's root and `..` stays inside it, as it would for a program that runs there. `None` when there is no such file.
 pub(crate) fn root_file<'t>(tree: &'t Tree, path: &str) -> Option<&'t Entry> {
-    if let Some(entry) = tree.find(path) {
-        return Some(entry);
-    }
-    if tree.links().is_empty() {
-        return None;
-    }
+    tree.find(path).or_else(|| tree.find(&real_path(tree, path)?))
+}
+
+/// The path that `path` leads to through the symbolic links of a root file system, whether there is such a file or not;
+/// `None` when the links go in circles or too deep.
+pub(crate) fn real_path(tree: &Tree, path: &str) -> Option<String> {
     let mut place: Vec<&str> = Vec::new();
     let mut open: Vec<&str> = path.split('/').rev().collect();
     let mut followed = 0;
@@ -28,6 +28,9 @@ pub(crate) fn root_file<'t>(tree: &'t Tree, path: &str) -> Option<&'t Entry> {
         }
         if place.len() > MAX_DEPTH {
             return None;
+        }
+        if tree.links().is_empty() {
+            continue;
         }
         let here = place.join("/");
         let Ok(at) = tree.links().binary_search_by(|link| link.path.as_str().cmp(&here)) else {
@@ -45,7 +48,7 @@ pub(crate) fn root_file<'t>(tree: &'t Tree, path: &str) -> Option<&'t Entry> {
         }
         open.extend(target.split('/').rev());
     }
-    tree.find(&place.join("/"))
+    Some(place.join("/"))
 }
 
 #[cfg(test)]
