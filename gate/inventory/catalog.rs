@@ -1,6 +1,7 @@
 //! One file a format.
 
 pub(crate) mod address;
+pub(crate) mod apk_installed;
 pub(crate) mod beam_terms;
 pub(crate) mod bun_lock;
 pub(crate) mod cabal_freeze;
