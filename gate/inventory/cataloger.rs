@@ -66,6 +66,11 @@ impl CatalogError {
     }
 }
 
+/// Bytes of a path, as Linux bounds it.
+const MAX_PATH: usize = 4096;
+/// Bytes of the paths that one database may tell: several times above the largest systems.
+const MAX_OWNED: usize = 512 << 20;
+
 /// What one cataloger found in one file.
 #[derive(Debug)]
 pub struct Catalog {
@@ -78,6 +83,7 @@ pub struct Catalog {
     pub(crate) unpinned: Vec<Unpinned>,
     /// Files that packages of an operating system brought: the package's place here, and the path below the root.
     pub(crate) owned: Vec<(usize, String)>,
+    owned_bytes: usize,
     passed_over: bool,
 }
 
@@ -98,6 +104,7 @@ impl Catalog {
             unknowns: Vec::new(),
             unpinned: Vec::new(),
             owned: Vec::new(),
+            owned_bytes: 0,
             passed_over: false,
         }
     }
@@ -186,11 +193,18 @@ impl Catalog {
         self.unknowns.push(Unknown { location, kind, reason });
     }
 
-    /// Says that the package at `index` brought the file at `path`, if the file may be one that tells of a package of a
-    /// language.
-    pub(crate) fn owns(&mut self, index: usize, path: &str) {
-        if may_tell_of_a_package(path) {
-            self.owned.push((index, path.to_owned()));
+    /// Says that the package at `index` brought the file `name` in `folder` (empty at the root), if the file may be one that
+    /// tells of a package of a language. Of a database that repeats long paths without end only the first part counts.
+    pub(crate) fn owns(&mut self, index: usize, folder: &str, name: &str) {
+        let length = folder.len() + name.len();
+        self.owned_bytes += length;
+        if length > MAX_PATH || self.owned_bytes > MAX_OWNED {
+            return;
+        }
+        let folder = folder.trim_end_matches('/');
+        let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        if may_tell_of_a_package(&path) {
+            self.owned.push((index, path));
         }
     }
 

@@ -64,5 +64,10 @@ pub static CATALOGERS: &[&dyn Cataloger] = &[
 
 /// What records the packages of an operating system. They want files at their places below the tree's root, and nothing
 /// else: a folder that is no root file system gives them nothing.
-pub static SYSTEM_CATALOGERS: &[&dyn Cataloger] =
-    &[&catalog::apk_installed::ApkInstalled, &catalog::dpkg::Dpkg, &catalog::os_release::OsRelease];
+pub static SYSTEM_CATALOGERS: &[&dyn Cataloger] = &[
+    &catalog::apk_installed::ApkInstalled,
+    &catalog::dpkg::Dpkg,
+    &catalog::os_release::OsRelease,
+    &catalog::rpm_database::RpmDatabase,
+    &catalog::rpm_manifest::RpmManifest,
+];

@@ -150,11 +150,7 @@ impl<'t> Record<'t> {
         }
         let index = catalog.packages.len() - 1;
         for (folder, file) in self.files {
-            if folder.is_empty() {
-                catalog.owns(index, file);
-            } else {
-                catalog.owns(index, &format!("{folder}/{file}"));
-            }
+            catalog.owns(index, folder, file);
         }
         relations.offer(index, self.name.to_owned());
         for name in self.offers.split_whitespace() {

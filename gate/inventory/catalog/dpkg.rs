@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use secgate_source::{Entry, Tree};
 
 use super::{
@@ -15,6 +17,9 @@ const STATUS: &str = "var/lib/dpkg/status";
 const STATUS_FOLDER: &str = "var/lib/dpkg/status.d";
 /// Bytes of a `copyright` file that is looked into.
 pub(crate) const MAX_COPYRIGHT: u64 = 128 << 10;
+
+/// Bytes of an architecture's name: it is repeated with every name that a package provides.
+const MAX_ARCHITECTURE: usize = 64;
 
 /// Packages that dpkg installed: `var/lib/dpkg/status` (dpkg(1), "Package states"), and the single paragraphs below
 /// `var/lib/dpkg/status.d/` that images without a package manager keep.
@@ -55,6 +60,7 @@ impl Cataloger for Dpkg {
             distribution: Distribution::of(tree),
             alone: alone.then(|| entry.path.as_str()),
             relations: Relations::default(),
+            seen: HashSet::new(),
         };
         for stanza in stanzas(text) {
             reader.stanza(&stanza, catalog);
@@ -75,6 +81,8 @@ struct Reader<'t> {
     /// The path of a file that holds a single package.
     alone: Option<&'t str>,
     relations: Relations,
+    /// The neighbours that were read: a database that repeats a name must not have them read again.
+    seen: HashSet<String>,
 }
 
 impl Reader<'_> {
@@ -97,7 +105,10 @@ impl Reader<'_> {
             return;
         };
         let version = stanza.first_line("Version").unwrap_or_default();
-        let architecture = stanza.first_line("Architecture").unwrap_or_default();
+        let architecture = stanza
+            .first_line("Architecture")
+            .filter(|word| word.len() <= MAX_ARCHITECTURE)
+            .unwrap_or_default();
         let distribution = self.distribution.as_ref();
         let namespace = distribution.map(Distribution::namespace);
         let Some(package) = catalog.package("deb", namespace, name, version, stanza.line) else {
@@ -116,10 +127,13 @@ impl Reader<'_> {
             .with_qualifier("distro", &distribution.map(Distribution::label).unwrap_or_default())
             .with_qualifier("vendor", vendor.as_deref().unwrap_or_default());
         package.source = Some(source(stanza.first_line("Source"), name, version));
-        package.licenses = self.licenses(name);
         let index = catalog.packages.len() - 1;
+        let licenses = self.licenses(name);
+        if let Some(package) = catalog.packages.last_mut() {
+            package.licenses = licenses;
+        }
         for path in self.files(name, architecture) {
-            catalog.owns(index, &path);
+            catalog.owns(index, "", &path);
         }
         self.relate(stanza, index, name, architecture);
     }
@@ -138,13 +152,16 @@ impl Reader<'_> {
         }
     }
 
-    fn licenses(&self, name: &str) -> Vec<String> {
+    fn licenses(&mut self, name: &str) -> Vec<String> {
         // The name becomes a part of a path.
         if name.contains('/') {
             return Vec::new();
         }
         let path = format!("usr/share/doc/{name}/copyright");
         let Some(entry) = root_file(self.tree, &path) else { return Vec::new() };
+        if !self.seen.insert(path) {
+            return Vec::new();
+        }
         let limit = usize::try_from(MAX_COPYRIGHT).unwrap_or(usize::MAX);
         match self.tree.read_start(entry, limit) {
             Ok(bytes) => licenses(&String::from_utf8_lossy(&bytes)),
@@ -153,22 +170,27 @@ impl Reader<'_> {
     }
 
     /// The paths that the package brought, without the root's `/`.
-    fn files(&self, name: &str, architecture: &str) -> Vec<String> {
-        let read = |path: &str| {
-            let entry = self.tree.find(path)?;
-            let bytes = self.tree.read(entry).ok()?;
+    fn files(&mut self, name: &str, architecture: &str) -> Vec<String> {
+        let tree = self.tree;
+        let seen = &mut self.seen;
+        let mut read = |path: String| {
+            let entry = root_file(tree, &path)?;
+            if !seen.insert(path) {
+                return None;
+            }
+            let bytes = tree.read(entry).ok()?;
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
         let clean = |path: &str| path.trim_start_matches("./").trim_start_matches('/').to_owned();
         if let Some(path) = self.alone {
             // `<MD5>  <path>`
-            let text = read(&format!("{path}.md5sums")).unwrap_or_default();
+            let text = read(format!("{path}.md5sums")).unwrap_or_default();
             let paths = text.lines().filter_map(|line| line.split_once("  "));
             return paths.map(|(_, path)| clean(path)).collect();
         }
         let info = "var/lib/dpkg/info";
-        let text = read(&format!("{info}/{name}:{architecture}.list"))
-            .or_else(|| read(&format!("{info}/{name}.list")))
+        let text = read(format!("{info}/{name}:{architecture}.list"))
+            .or_else(|| read(format!("{info}/{name}.list")))
             .unwrap_or_default();
         text.lines().map(clean).collect()
     }
