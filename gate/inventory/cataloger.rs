@@ -1,5 +1,6 @@
 use secgate_model::{Location, Package, Purl, Scope, Unknown, UnknownKind};
 use secgate_source::{Entry, ReadError, Tree};
+use serde::{Deserialize, Serialize};
 
 use crate::ownership::may_tell_of_a_package;
 
@@ -88,7 +89,7 @@ pub struct Catalog {
 }
 
 /// A request that a lockfile may answer.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Unpinned {
     pub(crate) purl: Option<Purl>,
     pub(crate) unknown: Unknown,

@@ -6,6 +6,8 @@ mod catalog;
 mod cataloger;
 mod catalogers;
 pub mod document;
+mod excerpt;
+mod image_wants;
 mod links;
 #[cfg(test)]
 mod mutation;
@@ -15,5 +17,7 @@ mod take;
 
 pub use cataloger::{Catalog, CatalogError, Cataloger};
 pub use catalogers::{CATALOGERS, SYSTEM_CATALOGERS};
+pub use excerpt::{image_excerpt, is_excerpted};
+pub use image_wants::{IMAGE_START_BYTES, IMAGE_WANTS_VERSION, image_wants};
 pub use sbom::take_sbom;
 pub use take::{VERSION, take_image_inventory, take_inventory};

@@ -153,7 +153,8 @@ fn dropped(link: &Link, tree: &Tree) -> Option<Unknown> {
     })
 }
 
-fn run(cataloger: &dyn Cataloger, entry: &Entry, tree: &Tree) -> Catalog {
+/// Runs a cataloger on a file; whatever goes wrong is a gap of its catalog.
+pub(crate) fn run(cataloger: &dyn Cataloger, entry: &Entry, tree: &Tree) -> Catalog {
     let mut catalog = Catalog::new(&entry.path, cataloger.id());
     let result = catch_unwind(AssertUnwindSafe(|| cataloger.catalog(entry, tree, &mut catalog)));
     let error = match result {
