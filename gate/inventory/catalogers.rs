@@ -66,8 +66,10 @@ pub static CATALOGERS: &[&dyn Cataloger] = &[
 /// else: a folder that is no root file system gives them nothing.
 pub static SYSTEM_CATALOGERS: &[&dyn Cataloger] = &[
     &catalog::apk_installed::ApkInstalled,
+    &catalog::chisel::Chisel,
     &catalog::dpkg::Dpkg,
     &catalog::os_release::OsRelease,
+    &catalog::pacman::Pacman,
     &catalog::rpm_database::RpmDatabase,
     &catalog::rpm_manifest::RpmManifest,
 ];

@@ -52,6 +52,7 @@ fn system(entry: &Entry, size: u64) -> bool {
         "var/lib/rpm" | "usr/lib/sysimage/rpm" | "usr/share/rpm" => {
             matches!(name, "rpmdb.sqlite-wal" | "rpmdb.sqlite-journal")
         }
+        _ if folder.starts_with("var/lib/pacman/local/") => name == "files",
         _ => name == "copyright" && folder.starts_with("usr/share/doc/") && size <= MAX_COPYRIGHT,
     }
 }
@@ -115,6 +116,9 @@ mod tests {
             "usr/lib/sysimage/rpm/rpmdb.sqlite",
             "var/lib/rpm/rpmdb.sqlite-wal",
             "var/lib/rpm/Packages",
+            "var/lib/pacman/local/a-1-1/desc",
+            "var/lib/pacman/local/a-1-1/files",
+            "var/lib/chisel/manifest.wall",
             "etc/passwd",
             "root/.bashrc",
             "home/app/.aws/credentials",

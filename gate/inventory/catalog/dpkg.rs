@@ -215,7 +215,7 @@ fn state(text: &str) -> State {
 }
 
 /// `Source: NAME` or `Source: NAME (VERSION)`; the package's own name and version where it has no such field.
-fn source(field: Option<&str>, name: &str, version: &str) -> (String, String) {
+pub(super) fn source(field: Option<&str>, name: &str, version: &str) -> (String, String) {
     let field = field.filter(|field| !field.is_empty()).unwrap_or(name);
     match field.split_once('(') {
         Some((name, rest)) => {
