@@ -1,5 +1,8 @@
 use secgate_model::{Location, Package, Purl, Scope, Unknown, UnknownKind};
 use secgate_source::{Entry, ReadError, Tree};
+use serde::{Deserialize, Serialize};
+
+use crate::ownership::may_tell_of_a_package;
 
 /// Reads one file format.
 ///
@@ -64,6 +67,11 @@ impl CatalogError {
     }
 }
 
+/// Bytes of a path, as Linux bounds it.
+const MAX_PATH: usize = 4096;
+/// Bytes of the paths that one database may tell: several times above the largest systems.
+const MAX_OWNED: usize = 512 << 20;
+
 /// What one cataloger found in one file.
 #[derive(Debug)]
 pub struct Catalog {
@@ -74,11 +82,14 @@ pub struct Catalog {
     /// What was seen and could not be counted.
     pub unknowns: Vec<Unknown>,
     pub(crate) unpinned: Vec<Unpinned>,
+    /// Files that packages of an operating system brought: the package's place here, and the path below the root.
+    pub(crate) owned: Vec<(usize, String)>,
+    owned_bytes: usize,
     passed_over: bool,
 }
 
 /// A request that a lockfile may answer.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Unpinned {
     pub(crate) purl: Option<Purl>,
     pub(crate) unknown: Unknown,
@@ -93,6 +104,8 @@ impl Catalog {
             packages: Vec::new(),
             unknowns: Vec::new(),
             unpinned: Vec::new(),
+            owned: Vec::new(),
+            owned_bytes: 0,
             passed_over: false,
         }
     }
@@ -179,6 +192,21 @@ impl Catalog {
     pub fn unknown(&mut self, line: u32, kind: UnknownKind, reason: String) {
         let location = self.location(line);
         self.unknowns.push(Unknown { location, kind, reason });
+    }
+
+    /// Says that the package at `index` brought the file `name` in `folder` (empty at the root), if the file may be one that
+    /// tells of a package of a language. Of a database that repeats long paths without end only the first part counts.
+    pub(crate) fn owns(&mut self, index: usize, folder: &str, name: &str) {
+        let length = folder.len() + name.len();
+        self.owned_bytes += length;
+        if length > MAX_PATH || self.owned_bytes > MAX_OWNED {
+            return;
+        }
+        let folder = folder.trim_end_matches('/');
+        let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        if may_tell_of_a_package(&path) {
+            self.owned.push((index, path));
+        }
     }
 
     /// Fills in parents: for each `(child index, parent purl)` the parent is added to the child. Indexes are those of

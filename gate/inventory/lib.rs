@@ -6,13 +6,18 @@ mod catalog;
 mod cataloger;
 mod catalogers;
 pub mod document;
+mod excerpt;
+mod image_wants;
 mod links;
 #[cfg(test)]
 mod mutation;
+mod ownership;
 pub mod sbom;
 mod take;
 
 pub use cataloger::{Catalog, CatalogError, Cataloger};
-pub use catalogers::CATALOGERS;
+pub use catalogers::{CATALOGERS, SYSTEM_CATALOGERS};
+pub use excerpt::{image_excerpt, is_excerpted};
+pub use image_wants::{IMAGE_START_BYTES, IMAGE_WANTS_VERSION, image_wants};
 pub use sbom::take_sbom;
-pub use take::{VERSION, take_inventory};
+pub use take::{VERSION, take_image_inventory, take_inventory};

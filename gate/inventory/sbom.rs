@@ -156,7 +156,12 @@ pub fn take_sbom(path: &str, bytes: &[u8]) -> Option<Result<Inventory, CatalogEr
         return Some(Err(error));
     }
     let files = if catalog.is_passed_over() { Vec::new() } else { vec![path.to_owned()] };
-    let inventory = Inventory { packages: catalog.packages, unknowns: catalog.unknowns, files };
+    let inventory = Inventory {
+        packages: catalog.packages,
+        unknowns: catalog.unknowns,
+        files,
+        distribution: None,
+    };
     Some(Ok(inventory.normalised()))
 }
 

@@ -13,6 +13,10 @@ pub struct Inventory {
     pub unknowns: Vec<Unknown>,
     /// The files that were read, sorted: the proof that something was looked at.
     pub files: Vec<String>,
+    /// The distribution that an image or a root folder is made from, as the purl qualifier `distro` holds it (`debian-12`),
+    /// also where it has no package: the end of its support concerns the whole of it.
+    #[serde(default)]
+    pub distribution: Option<String>,
 }
 
 /// Why something that was seen is not among the packages.
@@ -63,7 +67,7 @@ impl Inventory {
         let (mut unknowns, mut files) = (self.unknowns, self.files);
         tidy(&mut unknowns);
         tidy(&mut files);
-        Self { packages, unknowns, files }
+        Self { packages, unknowns, files, distribution: self.distribution }
     }
 
     /// The package with exactly this purl; the inventory has passed through [`Inventory::normalised`].
