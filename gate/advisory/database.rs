@@ -80,6 +80,8 @@ pub struct Text {
     pub record: Record,
     /// Every id of the group, preferred first.
     pub group: Vec<String>,
+    /// Of a distribution's record: vectors that other records give its flaws, by CVE.
+    pub scores: Vec<(String, Vec<String>)>,
 }
 
 /// EPSS figures of a CVE.

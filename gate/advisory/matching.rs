@@ -128,14 +128,18 @@ fn match_entry(
 /// So many fixes above a version are tried: each costs an evaluation of every advisory of its group.
 const MAX_CANDIDATES: usize = 500;
 
-enum Judged {
+pub(crate) enum Judged {
     Affected,
     Clear,
     Silent,
     Unknown(String),
 }
 
-fn judge(affected: &Affected, text: &str, version: Option<&(Scheme, Version)>) -> Judged {
+pub(crate) fn judge(
+    affected: &Affected,
+    text: &str,
+    version: Option<&(Scheme, Version)>,
+) -> Judged {
     if affected.versions.iter().any(|listed| listed == text) {
         return Judged::Affected;
     }
@@ -173,7 +177,7 @@ fn judge(affected: &Affected, text: &str, version: Option<&(Scheme, Version)>) -
 }
 
 /// The versions that fix a group, and the lowest one above `version` that none of its entries affects.
-fn fixes(
+pub(crate) fn fixes(
     members: &[&Affected],
     version: Option<&(Scheme, Version)>,
 ) -> (Vec<String>, Option<String>) {
