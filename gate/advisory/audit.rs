@@ -12,6 +12,7 @@ use crate::{
     Database, DatabaseError, Source,
     distribution::{Unplaced, is_system_package},
     ecosystem::Coordinates,
+    end_of_life::ended_releases,
     matching::{Group, match_package},
     scoring::rate,
 };
@@ -98,6 +99,7 @@ impl Scanner for Audit<'_> {
             )));
         }
         scan.problems.extend(self.old_tables(job.now));
+        scan.problems.extend(ended_releases(&inventory.packages, job.now));
         scan.detail = format!(
             "{} packages in {} files against {} advisories{}",
             inventory.packages.len(),

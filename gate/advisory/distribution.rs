@@ -137,13 +137,9 @@ fn is_third_party(purl: &Purl) -> bool {
     purl.qualifier("repository_url").is_some()
         || purl.qualifier("origin").is_some_and(|origin| origin == "third-party")
         || purl.qualifier("vendor").is_some_and(|vendor| {
+            let own = purl.namespace().and_then(|space| by_id(purl.kind(), space));
             let vendor = vendor.to_ascii_lowercase();
-            !IDS.iter().any(|(kind, id, name)| {
-                *kind == purl.kind()
-                    && (vendor.contains(id) || vendor.contains(&name.to_ascii_lowercase()))
-            }) && !vendor.contains("red hat")
-                && !vendor.contains("vmware")
-                && !vendor.contains("microsoft")
+            !own.is_some_and(|own| vendor.contains(&own.to_ascii_lowercase()))
         })
 }
 

@@ -11,6 +11,7 @@ mod distribution;
 mod distribution_audit;
 mod distribution_matching;
 mod ecosystem;
+mod end_of_life;
 mod feed;
 mod fetch;
 mod layout;
