@@ -96,7 +96,7 @@ pub(crate) fn match_system_package(
                 .filter(|entry| entry.record == record)
                 .map(|entry| &entry.affected)
                 .collect();
-            groups.add(database.text(record)?, &affected, &members, parsed.as_ref());
+            groups.add(&database.text(record)?, &affected, &members, parsed.as_ref());
         }
     }
     let mut found = groups.finish(scheme);
@@ -204,7 +204,7 @@ struct Draft {
 impl Groups {
     fn add(
         &mut self,
-        text: Text,
+        text: &Text,
         affected: &[&Affected],
         members: &[&Affected],
         version: Option<&(Scheme, secgate_versions::Version)>,

@@ -46,7 +46,7 @@ pub(crate) fn ended_releases<'p>(
         .filter(|(_, cycle)| !cycle.is_empty())
         .filter_map(|release| {
             let has_subscription = subscribed.contains(&release);
-            judge(&release.0, &release.1, has_subscription, today)
+            judge(release.0, &release.1, has_subscription, today)
         })
         .collect()
 }

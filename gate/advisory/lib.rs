@@ -32,6 +32,8 @@ mod vendor_word;
 #[cfg(test)]
 mod audit_tests;
 #[cfg(test)]
+mod distribution_tests;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod tables;

@@ -36,7 +36,7 @@ impl Wanted {
             .filter(|label| label.contains(':'));
         let is_modular = stream.is_some() || is_modular(&version);
         let keys = match purl.kind() {
-            "deb" => vec![deb_key(name, version, source)],
+            "deb" => vec![deb_key(name, &version, source)],
             "apk" => {
                 let mut keys = vec![(name, version.clone())];
                 if let Some((origin, told)) = source {
@@ -70,13 +70,13 @@ fn names_sources(ecosystem: &str) -> bool {
     matches!(ecosystem, "Rocky Linux" | "SUSE" | "openSUSE" | "openEuler" | "Mageia")
 }
 
-fn deb_key(name: String, version: String, source: Option<(String, String)>) -> (String, String) {
-    let Some((source, told)) = source else { return (name, without_rebuild(&version).to_owned()) };
+fn deb_key(name: String, version: &str, source: Option<(String, String)>) -> (String, String) {
+    let Some((source, told)) = source else { return (name, without_rebuild(version).to_owned()) };
     // Debian signs its kernels in a source package of their own, under the version of the kernel.
     if source.starts_with("linux-signed") {
-        return ("linux".to_owned(), without_rebuild(&version).to_owned());
+        return ("linux".to_owned(), without_rebuild(version).to_owned());
     }
-    let told = if told.is_empty() { without_rebuild(&version).to_owned() } else { told };
+    let told = if told.is_empty() { without_rebuild(version).to_owned() } else { told };
     (source, told)
 }
 
@@ -131,6 +131,32 @@ fn has_epoch(version: &str) -> bool {
         .is_some_and(|(epoch, _)| !epoch.is_empty() && epoch.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// Beginnings of the names of Debian packages that come from the kernel's source and are no kernel.
+const DEB_PARTS: [&str; 16] = [
+    "linux-libc-dev",
+    "linux-headers-",
+    "linux-tools-",
+    "linux-cloud-tools-",
+    "linux-kbuild-",
+    "linux-compiler-",
+    "linux-doc",
+    "linux-source",
+    "linux-support-",
+    "linux-config-",
+    "linux-perf",
+    "linux-cpupower",
+    "linux-misc-tools",
+    "linux-sdk",
+    "linux-base-",
+    "linux-bpf-dev",
+];
+/// Such packages whose names others could have too.
+const DEB_OTHERS: [&str; 6] =
+    ["libcpupower1", "libcpupower-dev", "bpftool", "usbip", "hyperv-daemons", "rtla"];
+/// Kernels of Alpine; `-dev` and `-doc` of these are parts.
+const APK_KERNELS: [&str; 6] =
+    ["linux-lts", "linux-virt", "linux-edge", "linux-rpi", "linux-rpi4", "linux-stable"];
+
 /// Whether a package comes from the kernel's source without being a kernel: headers, tools, documentation.
 fn is_kernel_part(kind: &str, name: &str, source: Option<&str>) -> bool {
     match kind {
@@ -138,29 +164,9 @@ fn is_kernel_part(kind: &str, name: &str, source: Option<&str>) -> bool {
             let from_kernel = source.is_none_or(|source| {
                 source == "linux" || source.starts_with("linux-") || source.starts_with("linux5")
             });
-            const PARTS: [&str; 16] = [
-                "linux-libc-dev",
-                "linux-headers-",
-                "linux-tools-",
-                "linux-cloud-tools-",
-                "linux-kbuild-",
-                "linux-compiler-",
-                "linux-doc",
-                "linux-source",
-                "linux-support-",
-                "linux-config-",
-                "linux-perf",
-                "linux-cpupower",
-                "linux-misc-tools",
-                "linux-sdk",
-                "linux-base-",
-                "linux-bpf-dev",
-            ];
-            const OTHERS: [&str; 6] =
-                ["libcpupower1", "libcpupower-dev", "bpftool", "usbip", "hyperv-daemons", "rtla"];
             from_kernel
-                && (PARTS.iter().any(|part| name.starts_with(part))
-                    || (source.is_some() && OTHERS.contains(&name)))
+                && (DEB_PARTS.iter().any(|part| name.starts_with(part))
+                    || (source.is_some() && DEB_OTHERS.contains(&name)))
         }
         "rpm" => {
             let part = name.starts_with("kernel") || name.starts_with("bpf-kernel");
@@ -170,19 +176,11 @@ fn is_kernel_part(kind: &str, name: &str, source: Option<&str>) -> bool {
                 || name.starts_with("kernel-abi-")
         }
         "apk" => {
-            const KERNELS: [&str; 6] = [
-                "linux-lts",
-                "linux-virt",
-                "linux-edge",
-                "linux-rpi",
-                "linux-rpi4",
-                "linux-stable",
-            ];
             name == "linux-headers"
                 || name
                     .strip_suffix("-dev")
                     .or(name.strip_suffix("-doc"))
-                    .is_some_and(|stem| KERNELS.contains(&stem))
+                    .is_some_and(|stem| APK_KERNELS.contains(&stem))
         }
         _ => false,
     }
