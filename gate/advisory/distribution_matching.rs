@@ -48,7 +48,7 @@ pub(crate) fn spoken(
             .advisories
             .into_iter()
             .filter(|(_, affected)| placed.release.holds(suffix(&affected.ecosystem)))
-            .filter(|(_, affected)| is_of_stream(affected, wanted))
+            .filter(|(_, affected)| is_about(affected, wanted))
             .map(|(record, affected)| Spoken { record, affected })
             .collect();
         let here = match placed.release {
@@ -120,8 +120,9 @@ pub(crate) fn suffix(ecosystem: &str) -> &str {
 }
 
 /// A module's advisory is about packages of that module's stream alone, and all others about packages of no module. Where a
-/// record names no stream, or nobody knows the package's, only the first half can be told.
-fn is_of_stream(affected: &Affected, wanted: &Wanted) -> bool {
+/// record names no stream, or nobody knows the package's, only the first half can be told. An entry for some architectures is
+/// about packages of those.
+fn is_about(affected: &Affected, wanted: &Wanted) -> bool {
     let mut ends = affected.ranges.iter().flatten().filter_map(|bound| match bound {
         Bound::Fixed(text) | Bound::LastAffected(text) => Some(is_modular(text)),
         Bound::Introduced(_) | Bound::Limit(_) => None,
@@ -133,6 +134,13 @@ fn is_of_stream(affected: &Affected, wanted: &Wanted) -> bool {
         return false;
     }
     let streams = affected.vendor.as_ref().map_or(&[][..], |vendor| &vendor.streams);
+    let arches = affected.vendor.as_ref().map_or(&[][..], |vendor| &vendor.architectures);
+    if let Some(architecture) = &wanted.architecture
+        && !arches.is_empty()
+        && !arches.contains(architecture)
+    {
+        return false;
+    }
     match &wanted.stream {
         Some(stream) if !streams.is_empty() => streams.contains(stream),
         _ => true,

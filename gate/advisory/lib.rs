@@ -2,6 +2,8 @@
 //! against it.
 
 mod aliases;
+mod amazon;
+mod amazon_source;
 mod audit;
 mod bytes;
 mod checkout;
@@ -40,6 +42,7 @@ mod tables;
 #[cfg(test)]
 mod update_tests;
 
+pub use amazon_source::AmazonSource;
 pub use audit::{Audit, AuditOptions};
 pub use database::{Database, DatabaseError, Epss};
 pub use feed::FeedError;

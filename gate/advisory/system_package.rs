@@ -11,6 +11,8 @@ pub(crate) struct Wanted {
     pub(crate) is_modular: bool,
     /// The module's `name:stream`, where told.
     pub(crate) stream: Option<String>,
+    /// The architecture, where told.
+    pub(crate) architecture: Option<String>,
     /// Built from the kernel's source, and no kernel runs from it.
     pub(crate) is_kernel_part: bool,
 }
@@ -56,7 +58,8 @@ impl Wanted {
         };
         let mut keys = keys;
         keys.dedup();
-        Self { keys, is_modular, stream, is_kernel_part }
+        let architecture = purl.qualifier("arch").map(str::to_owned);
+        Self { keys, is_modular, stream, architecture, is_kernel_part }
     }
 }
 

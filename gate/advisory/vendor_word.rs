@@ -15,6 +15,8 @@ pub struct VendorWord {
     pub status: Option<String>,
     /// The module streams that the record is about, as `name:stream`.
     pub streams: Vec<String>,
+    /// The architectures whose packages the entry is about; empty for all.
+    pub architectures: Vec<String>,
 }
 
 /// Words that say what becomes of a flaw, where a vendor writes them as urgency.
@@ -57,7 +59,7 @@ impl VendorWord {
         {
             status = Some(PRO.to_owned());
         }
-        let word = Self { urgency, status, streams: streams.to_vec() };
+        let word = Self { urgency, status, streams: streams.to_vec(), architectures: Vec::new() };
         (word != Self::default()).then_some(word)
     }
 }
