@@ -82,6 +82,7 @@ mod tests {
             id: id.to_owned(),
             modified: 0,
             published: None,
+            flaws: Vec::new(),
             aliases: aliases.iter().map(|id| (*id).to_owned()).collect(),
             title: String::new(),
             details: String::new(),

@@ -10,7 +10,9 @@ use secgate_scan::{About, Job, Need, Scan, ScanError, Scanner, vulnerability_fin
 
 use crate::{
     CratesIndex, Database, DatabaseError, Source,
+    distribution::{Unplaced, is_system_package},
     ecosystem::Coordinates,
+    end_of_life::ended_releases,
     matching::{Group, match_package},
     scoring::rate,
 };
@@ -105,6 +107,7 @@ impl Scanner for Audit<'_> {
             scan.problems.extend(unlisted(index, &yanked.absent, "hold"));
             scan.problems.extend(unlisted(index, &yanked.broken, "have a readable file for"));
         }
+        scan.problems.extend(ended_releases(&inventory.packages, job.now));
         scan.detail = format!(
             "{} packages in {} files against {} advisories{}",
             inventory.packages.len(),
@@ -117,17 +120,57 @@ impl Scanner for Audit<'_> {
 }
 
 #[derive(Default)]
-struct PackageResult {
-    findings: Vec<Finding>,
-    problems: Vec<Problem>,
-    outside: Option<(Outside, String)>,
+pub(crate) struct PackageResult {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) outside: Option<(Outside, String)>,
     /// Where it was looked up.
-    ecosystem: Option<&'static str>,
+    pub(crate) ecosystem: Option<&'static str>,
+}
+
+impl PackageResult {
+    /// Adds what could not be judged, and what says nothing, each by advisory.
+    pub(crate) fn problems(&mut self, package: &Package, unjudged: &[String], silent: &[String]) {
+        let location = package.locations.first().cloned();
+        if !unjudged.is_empty() {
+            let shown: Vec<&str> = unjudged.iter().take(3).map(String::as_str).collect();
+            let more = unjudged.len().saturating_sub(3);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.problems.push(Problem {
+                location: location.clone(),
+                message: format!(
+                    "{} could not be judged: {}{more}",
+                    package.purl,
+                    shown.join("; ")
+                ),
+                hint: Some(
+                    "use a released version, or look at the advisories by hand and waive"
+                        .to_owned(),
+                ),
+                gap: true,
+            });
+        }
+        if !silent.is_empty() {
+            self.problems.push(Problem {
+                location,
+                message: format!(
+                    "{}: {} say nothing about versions",
+                    package.purl,
+                    silent.join(", ")
+                ),
+                hint: None,
+                gap: false,
+            });
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Outside {
+pub(crate) enum Outside {
     Distribution,
+    Unplaced(Unplaced),
+    NoSuchRelease,
+    KernelPart,
     NoSource,
     Elsewhere,
     NotInDatabase,
@@ -165,6 +208,14 @@ impl Tally {
                         }),
                         gap: !options.accept_missing.contains(&name),
                     },
+                    Outside::Unplaced(why) => unplaced(why, &packages, &name, options),
+                    Outside::NoSuchRelease => Problem {
+                        location: None,
+                        message: format!("{packages} of {name} were not judged: the database has no advisories for that release"),
+                        hint: Some(format!("rebuild on a supported release, update the database, or accept the gap with `audit.accept_missing: [\"{name}\"]` in secgate.yaml")),
+                        gap: !options.accept_missing.contains(&name),
+                    },
+                    Outside::KernelPart => note(format!("{packages} of type {name} are built from the kernel's source and are no kernel: its advisories are not about them")),
                     Outside::Nameless => Problem {
                         location: None,
                         message: format!("{packages} of type {name} were not judged: their names have no group"),
@@ -216,6 +267,45 @@ fn unlisted(index: &CratesIndex, crates: &[String], lacks: &str) -> Option<Probl
     })
 }
 
+/// Why packages of a distribution were not judged.
+fn unplaced(why: Unplaced, packages: &str, name: &str, options: &AuditOptions) -> Problem {
+    let (message, hint, accepted) = match why {
+        Unplaced::NoRelease => (
+            format!(
+                "{packages} of type {name} were not judged: nothing tells their distribution's release"
+            ),
+            "make the SBOM with a tool that writes `distro` qualifiers, or scan the image"
+                .to_owned(),
+            None,
+        ),
+        Unplaced::Unknown => (
+            format!(
+                "{packages} of {name} were not judged: nobody publishes advisories for {name} in a form that can be matched"
+            ),
+            format!("accept the gap with `audit.accept_missing: [\"{name}\"]` in secgate.yaml"),
+            Some(name.to_owned()),
+        ),
+        Unplaced::Contradicted => (
+            format!(
+                "{packages} of {name} were not judged: their package URLs name two distributions"
+            ),
+            "make the SBOM anew".to_owned(),
+            None,
+        ),
+        Unplaced::ThirdParty => (
+            format!(
+                "{packages} of type {name} come from other repositories than the distribution's, and were not judged: its advisories are not about them"
+            ),
+            format!(
+                "watch their publishers, and accept the gap with `audit.accept_missing: [\"third-party {name}\"]` in secgate.yaml"
+            ),
+            Some(format!("third-party {name}")),
+        ),
+    };
+    let gap = accepted.is_none_or(|name| !options.accept_missing.contains(&name));
+    Problem { location: None, message, hint: Some(hint), gap }
+}
+
 fn note(message: String) -> Problem {
     Problem { location: None, message, hint: None, gap: false }
 }
@@ -228,6 +318,9 @@ impl Audit<'_> {
         package: &Package,
         has_kev: bool,
     ) -> Result<PackageResult, DatabaseError> {
+        if is_system_package(package.purl.kind()) {
+            return self.judge_system_package(target, inventory, package, has_kev);
+        }
         let kind = package.purl.kind().to_owned();
         let (ecosystem, name, version) = match Coordinates::of(&package.purl) {
             Coordinates::In { ecosystem, name, version } => (ecosystem, name, version),
@@ -251,43 +344,20 @@ impl Audit<'_> {
         let matches = match_package(self.database, ecosystem, &name, &version)?;
         let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
         for group in matches.groups {
+            if let Some(word) = self.word_of_owner(inventory, package, &group)? {
+                result.problems.push(Problem {
+                    location: package.locations.first().cloned(),
+                    ..note(format!("left to the distribution: {word}"))
+                });
+                continue;
+            }
             result.findings.push(self.finding(target, inventory, package, group, has_kev)?);
         }
-        let location = package.locations.first().cloned();
-        if !matches.unjudged.is_empty() {
-            let shown: Vec<&str> = matches.unjudged.iter().take(3).map(String::as_str).collect();
-            let more = matches.unjudged.len().saturating_sub(3);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            result.problems.push(Problem {
-                location: location.clone(),
-                message: format!(
-                    "{} could not be judged: {}{more}",
-                    package.purl,
-                    shown.join("; ")
-                ),
-                hint: Some(
-                    "use a released version, or look at the advisories by hand and waive"
-                        .to_owned(),
-                ),
-                gap: true,
-            });
-        }
-        if !matches.silent.is_empty() {
-            result.problems.push(Problem {
-                location,
-                message: format!(
-                    "{}: {} say nothing about versions",
-                    package.purl,
-                    matches.silent.join(", ")
-                ),
-                hint: None,
-                gap: false,
-            });
-        }
+        result.problems(package, &matches.unjudged, &matches.silent);
         Ok(result)
     }
 
-    fn finding(
+    pub(crate) fn finding(
         &self,
         target: &Target,
         inventory: &Inventory,
@@ -303,7 +373,7 @@ impl Audit<'_> {
                 (first.clone(), rest)
             },
         );
-        let records = || group.hits.iter().map(|(record, _)| record);
+        let records = || group.hits.iter().map(|(text, _)| &text.record);
         let mut vectors: Vec<String> =
             records().flat_map(|record| record.vectors.iter().cloned()).collect();
         vectors.sort();
@@ -398,6 +468,7 @@ impl Audit<'_> {
                 fixed_here: group.fixed_here,
                 published: published.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
                 informational,
+                status: None,
                 scope: package.scope,
                 direct: package.direct,
                 path: inventory

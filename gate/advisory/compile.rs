@@ -1,13 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
 use crate::{
     Record, Status,
     aliases::alias_groups,
-    database::{Mention, PACKAGE_ALIGN, PackageEntry, index_name, package_hash},
+    database::{Mention, PACKAGE_ALIGN, PackageEntry, Text, index_name, package_hash},
     feed::Tables,
     layout::{Header, Section, assemble},
+    scores::scores,
+    vendor_word::is_distribution,
 };
 
 /// What each source held, by its name: `(id, modified)` of every record, also of those that do not count. An update
@@ -29,9 +31,12 @@ pub(crate) fn compile(
     }
     records.sort_by(|a, b| key(a).cmp(&key(b)));
     let groups = alias_groups(&records);
+    let scores = scores(&records);
+    name_releases(&records, &mut status);
     let mut packages: BTreeMap<(String, String), PackageEntry> = BTreeMap::new();
     let mut texts = Vec::with_capacity(records.len());
-    for (number, (mut record, group)) in records.into_iter().zip(groups).enumerate() {
+    let grouped = records.into_iter().zip(groups.into_iter().zip(scores));
+    for (number, (mut record, (group, scores))) in grouped.enumerate() {
         let number = u32::try_from(number).expect("no source holds four billion advisories");
         for affected in std::mem::take(&mut record.affected) {
             let ecosystem = base(&affected.ecosystem).to_owned();
@@ -50,7 +55,7 @@ pub(crate) fn compile(
                 affected,
             });
         }
-        texts.push(record);
+        texts.push(Text { record, scores });
     }
     status.records = texts.len() as u64;
     status.packages = packages.len() as u64;
@@ -92,6 +97,21 @@ fn key(record: &Record) -> (&str, &str, &str) {
     )
 }
 
+/// Names the releases that the records of each distribution speak about: of another one nothing is known.
+fn name_releases(records: &[Record], status: &mut Status) {
+    for source in &mut status.sources {
+        if is_distribution(&source.name) {
+            let ecosystems = records.iter().flat_map(|record| &record.affected);
+            let releases: BTreeSet<&str> = ecosystems
+                .map(|affected| affected.ecosystem.as_str())
+                .filter(|ecosystem| base(ecosystem) == source.name)
+                .map(|ecosystem| ecosystem.split_once(':').map_or("", |(_, suffix)| suffix))
+                .collect();
+            source.releases = releases.into_iter().map(str::to_owned).collect();
+        }
+    }
+}
+
 /// An ecosystem without its suffix.
 pub(crate) fn base(ecosystem: &str) -> &str {
     ecosystem.split(':').next().unwrap_or_default()
@@ -127,7 +147,7 @@ fn index(packages: BTreeMap<(String, String), PackageEntry>) -> (Vec<u8>, Vec<u8
     (index, entries)
 }
 
-fn blocks(texts: Vec<Record>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+fn blocks(texts: Vec<Text>) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let encoded: Vec<Vec<u8>> = texts.into_par_iter().map(|text| encode(&text)).collect();
     let mut records = Vec::with_capacity(encoded.len() * 12);
     let mut plain: Vec<Vec<u8>> = Vec::new();

@@ -86,6 +86,15 @@ pub struct Mention {
     pub affected: Affected,
 }
 
+/// A record without what stands in its packages, and what is known of it besides.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Text {
+    /// The record; its `affected` list is empty here.
+    pub record: Record,
+    /// Of a distribution's record: vectors that other records give its flaws, by CVE.
+    pub scores: Vec<(String, Vec<String>)>,
+}
+
 /// EPSS figures of a CVE.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Epss {
@@ -202,11 +211,11 @@ impl Database {
         Ok(None)
     }
 
-    /// Record `number` without what stands in its packages: its `affected` list is empty.
+    /// The text of record `number`.
     ///
     /// # Errors
     /// When there is no such record, or its part of the file is damaged.
-    pub fn record(&self, number: u32) -> Result<Record, DatabaseError> {
+    pub fn text(&self, number: u32) -> Result<Text, DatabaseError> {
         let at = u64::from(number) * RECORD_ROW;
         let row = self.body.part(self.header.records, at..at + RECORD_ROW)?;
         let (block, offset, length) = (word(row, 0), word(row, 4) as usize, word(row, 8) as usize);
@@ -296,7 +305,7 @@ impl Database {
             .map_err(|_| damaged("too many records"))?;
         let mut records = Vec::with_capacity(count as usize);
         for number in 0..count {
-            records.push(self.record(number)?);
+            records.push(self.text(number)?.record);
         }
         for at in 0..self.header.index.length / INDEX_ROW {
             let row = self.body.part(self.header.index, at * INDEX_ROW..(at + 1) * INDEX_ROW)?;

@@ -12,7 +12,7 @@ pub(crate) enum Coordinates {
         /// The version.
         version: String,
     },
-    /// A package of an operating system: judged by rules that this version does not have.
+    /// A package of an operating system, judged by [`crate::distribution`], or of one without rules for it.
     Distribution,
     /// Nobody publishes advisories for packages of this type in a form that can be matched by version.
     NoSource,

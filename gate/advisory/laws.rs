@@ -60,7 +60,7 @@ fn what_goes_in_comes_out_and_makes_the_same_bytes_again() {
     let entry = database.package("PyPI", "B").unwrap().unwrap();
     assert_eq!(entry.mentions.len(), 2);
     assert_eq!(entry.groups[entry.mentions[0].group as usize], ["CVE-2024-1", "GHSA-1"]);
-    assert!(database.record(entry.mentions[0].record).unwrap().affected.is_empty());
+    assert!(database.text(entry.mentions[0].record).unwrap().record.affected.is_empty());
     assert_eq!(
         database.epss("CVE-2024-2").unwrap(),
         Some(crate::Epss { probability: 0.5, percentile: 0.75 })
@@ -68,7 +68,7 @@ fn what_goes_in_comes_out_and_makes_the_same_bytes_again() {
     assert_eq!(database.epss("CVE-2024-3").unwrap(), None);
     assert!(database.kev("CVE-2024-1").unwrap() && !database.kev("CVE-2024-2").unwrap());
     assert!(database.package("npm", "c").unwrap().is_none());
-    assert!(database.record(u32::MAX).is_err());
+    assert!(database.text(u32::MAX).is_err());
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn hits(matches: &Matches) -> BTreeSet<String> {
         .groups
         .iter()
         .flat_map(|group| &group.hits)
-        .map(|(record, _)| record.id.clone())
+        .map(|(text, _)| text.record.id.clone())
         .collect()
 }
 

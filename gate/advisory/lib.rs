@@ -2,28 +2,40 @@
 //! against it.
 
 mod aliases;
+mod amazon;
+mod amazon_source;
 mod audit;
 mod bytes;
 mod checkout;
 mod compile;
 mod crates_index;
 mod database;
+mod distribution;
+mod distribution_audit;
+mod distribution_matching;
 mod ecosystem;
+mod end_of_life;
 mod feed;
 mod fetch;
 mod layout;
 mod matching;
 mod part;
 mod record;
+mod release;
 mod rustsec_source;
+mod scores;
 mod scoring;
 mod starter;
 mod status;
 mod swap;
+mod system_package;
 mod update;
+mod vendor_word;
 
 #[cfg(test)]
 mod audit_tests;
+#[cfg(test)]
+mod distribution_tests;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -31,6 +43,7 @@ mod tables;
 #[cfg(test)]
 mod update_tests;
 
+pub use amazon_source::AmazonSource;
 pub use audit::{Audit, AuditOptions};
 pub use crates_index::CratesIndex;
 pub use database::{Database, DatabaseError, Epss};
@@ -41,3 +54,4 @@ pub use record::{Affected, Bound, Record};
 pub use starter::starter;
 pub use status::{Enrichment, Source, Status};
 pub use update::{Progress, Silent, UpdateError, UpdateOptions, Updated, build, update};
+pub use vendor_word::VendorWord;

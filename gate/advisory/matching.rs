@@ -1,8 +1,8 @@
 use secgate_versions::{Membership, Scheme, Version, compare, in_range};
 
 use crate::{
-    Affected, Database, DatabaseError, Record,
-    database::{Mention, PackageEntry},
+    Affected, Database, DatabaseError,
+    database::{Mention, PackageEntry, Text},
     record::Bound,
 };
 
@@ -23,7 +23,7 @@ pub struct Group {
     /// Every id, preferred first.
     pub ids: Vec<String>,
     /// The advisories whose versions hold the package's, by preferred id.
-    pub hits: Vec<(Record, Affected)>,
+    pub hits: Vec<(Text, Affected)>,
     /// Every version that any advisory of the group calls fixed, in order.
     pub fixed_in: Vec<String>,
     /// The lowest of them above the version that no advisory of the group affects.
@@ -83,28 +83,30 @@ fn match_entry(
             numbers.len() - 1
         });
         let Some(found) = matches.groups.get_mut(at) else { continue };
-        let record = database.record(*record)?;
-        match found.hits.iter_mut().find(|(held, _)| held.id == record.id) {
+        let text = database.text(*record)?;
+        match found.hits.iter_mut().find(|(held, _)| held.record.id == text.record.id) {
             // A second entry of one advisory: what it does not limit is not limited.
             Some((_, held)) => {
                 held.informational =
                     held.informational.take().filter(|_| affected.informational.is_some());
                 held.affects.extend(affected.affects.iter().cloned());
             }
-            None => found.hits.push((record, affected.clone())),
+            None => found.hits.push((text, affected.clone())),
         }
     }
     for (mention, why) in unjudged {
         // Another advisory of the same group that does affect it settles the question.
         if !numbers.contains(&mention.group) {
-            matches.unjudged.push(format!("{}: {why}", database.record(mention.record)?.id));
+            matches.unjudged.push(format!("{}: {why}", database.text(mention.record)?.record.id));
         }
     }
     for record in silent {
-        matches.silent.push(database.record(record)?.id);
+        matches.silent.push(database.text(record)?.record.id);
     }
     for (number, found) in numbers.iter().zip(&mut matches.groups) {
-        found.hits.sort_by(|(a, _), (b, _)| secgate_model::preferred_id_order(&a.id, &b.id));
+        found.hits.sort_by(|(a, _), (b, _)| {
+            secgate_model::preferred_id_order(&a.record.id, &b.record.id)
+        });
         let members: Vec<&Affected> = entry
             .mentions
             .iter()
@@ -122,14 +124,18 @@ fn match_entry(
 /// So many fixes above a version are tried: each costs an evaluation of every advisory of its group.
 const MAX_CANDIDATES: usize = 500;
 
-enum Judged {
+pub(crate) enum Judged {
     Affected,
     Clear,
     Silent,
     Unknown(String),
 }
 
-fn judge(affected: &Affected, text: &str, version: Option<&(Scheme, Version)>) -> Judged {
+pub(crate) fn judge(
+    affected: &Affected,
+    text: &str,
+    version: Option<&(Scheme, Version)>,
+) -> Judged {
     if affected.versions.iter().any(|listed| listed == text) {
         return Judged::Affected;
     }
@@ -167,7 +173,7 @@ fn judge(affected: &Affected, text: &str, version: Option<&(Scheme, Version)>) -
 }
 
 /// The versions that fix a group, and the lowest one above `version` that none of its entries affects.
-fn fixes(
+pub(crate) fn fixes(
     members: &[&Affected],
     version: Option<&(Scheme, Version)>,
 ) -> (Vec<String>, Option<String>) {

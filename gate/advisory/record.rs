@@ -5,7 +5,10 @@ use secgate_formats::osv;
 use secgate_versions::{Event, Membership, Scheme, in_range};
 use serde::{Deserialize, Serialize};
 
-use crate::rustsec_source::Affects;
+use crate::{
+    rustsec_source::Affects,
+    vendor_word::{VendorWord, flaws, is_distribution, no_vulnerability, rating_of},
+};
 
 /// One advisory as the database keeps it: what matching and reporting need, nothing else.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +21,8 @@ pub struct Record {
     pub published: Option<i64>,
     /// Ids of the same flaw elsewhere, as the record gives them.
     pub aliases: Vec<String>,
+    /// What a distribution's record is about: its CVEs, or what stands for them. Empty for all others.
+    pub flaws: Vec<String>,
     /// One line; made from the details where the record has no summary.
     pub title: String,
     /// The beginning of the details.
@@ -49,6 +54,8 @@ pub struct Affected {
     pub informational: Option<String>,
     /// What the advisory limits itself to: functions, symbols, platforms.
     pub affects: Vec<String>,
+    /// What a distribution says about its package beyond the range.
+    pub vendor: Option<Box<VendorWord>>,
 }
 
 /// An event of a range.
@@ -105,7 +112,19 @@ impl Record {
         if osv.withdrawn.is_some() {
             return Ok(Taken::Withdrawn);
         }
+        let from_distribution = osv
+            .affected
+            .iter()
+            .filter_map(|item| item.package.as_ref())
+            .any(|package| is_distribution(&package.ecosystem));
+        let flaws = if from_distribution { flaws(&osv) } else { Vec::new() };
+        let unharmful = if flaws.is_empty() { no_vulnerability(&osv.id) } else { None };
         let details = osv.details.unwrap_or_default();
+        let summary = osv.summary.as_deref().unwrap_or_default();
+        let vendor_rating =
+            if from_distribution { rating_of(summary, &osv.severity) } else { None };
+        let modules =
+            if from_distribution { crate::vendor_word::streams(summary) } else { Vec::new() };
         let title = osv
             .summary
             .filter(|text| !text.trim().is_empty())
@@ -113,10 +132,19 @@ impl Record {
         let mut vectors: Vec<String> = osv.severity.into_iter().filter_map(vector).collect();
         let mut rating =
             osv.database_specific.as_ref().and_then(|value| value.get("severity")).and_then(word);
+        rating = rating.or(vendor_rating);
         let mut cwe: BTreeSet<u32> = osv.database_specific.as_ref().map(cwes).unwrap_or_default();
         let mut affected = Vec::with_capacity(osv.affected.len());
         for item in osv.affected {
             let Some(package) = item.package else { continue };
+            let vendor = is_distribution(&package.ecosystem).then(|| {
+                rating = rating.take().or_else(|| rating_of("", &item.severity));
+                VendorWord::read(
+                    item.ecosystem_specific.as_ref(),
+                    item.database_specific.as_ref(),
+                    &modules,
+                )
+            });
             vectors.extend(item.severity.into_iter().filter_map(vector));
             if let Some(extra) = &item.database_specific {
                 rating = rating.or_else(|| extra.get("severity").and_then(word));
@@ -140,8 +168,9 @@ impl Record {
                 name: package.name,
                 ranges,
                 versions,
-                informational: limits.informational,
+                informational: limits.informational.or_else(|| unharmful.map(str::to_owned)),
                 affects: limits.affects,
+                vendor: vendor.flatten().map(Box::new),
             });
         }
         vectors.sort();
@@ -159,6 +188,7 @@ impl Record {
                         && alias.bytes().all(|b| b.is_ascii_graphic())
                 })
                 .collect(),
+            flaws,
             title: one_line(&title, TITLE_CHARS),
             details: details.chars().take(DETAILS_CHARS).collect(),
             vectors,

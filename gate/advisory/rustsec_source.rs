@@ -98,6 +98,7 @@ pub(crate) fn from_markdown(text: &str) -> Result<Taken, String> {
         id: metadata.id.as_str().to_owned(),
         modified: date,
         published: Some(date),
+        flaws: Vec::new(),
         aliases: metadata.aliases.iter().map(|id| id.as_str().to_owned()).collect(),
         title: one_line(&metadata.title, 160),
         details: metadata.description.chars().take(1200).collect(),
@@ -112,6 +113,7 @@ pub(crate) fn from_markdown(text: &str) -> Result<Taken, String> {
             versions: Vec::new(),
             informational: metadata.informational.as_ref().map(|kind| kind.as_str().to_owned()),
             affects,
+            vendor: None,
         }],
     })))
 }

@@ -1,6 +1,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::release::Release;
+
 /// What a database says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -40,6 +42,8 @@ pub struct Source {
     pub withdrawn: u64,
     /// Records that do not follow the schema, each as `id: reason`.
     pub rejected: Vec<String>,
+    /// Of a distribution: the suffixes of its ecosystem that records speak about, sorted.
+    pub releases: Vec<String>,
     /// The newest `modified` of its records, milliseconds since 1970.
     pub newest: Option<i64>,
     /// The validator to send with the next request.
@@ -106,6 +110,12 @@ impl Status {
         // A source of which nothing could be used covers nothing.
         let usable = |source: &Source| source.records > 0 || source.rejected.is_empty();
         self.sources.iter().any(|source| source.name == ecosystem && usable(source))
+    }
+
+    /// Whether any advisory of a distribution speaks about a release.
+    pub(crate) fn covers_release(&self, ecosystem: &str, release: &Release) -> bool {
+        let mut sources = self.sources.iter().filter(|source| source.name == ecosystem);
+        sources.any(|source| source.releases.iter().any(|suffix| release.holds(suffix)))
     }
 
     /// How many records were rejected.

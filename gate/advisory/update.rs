@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
-    Database, DatabaseError, FeedError, FetchError, Origin, Record, Source, Status,
+    AmazonSource, Database, DatabaseError, FeedError, FetchError, Origin, Record, Source, Status,
+    amazon::AMAZON,
+    amazon_source::{below, gather_amazon},
     checkout::read_checkout,
     compile::{Seen, compile},
     feed::{
@@ -50,6 +52,8 @@ pub struct UpdateOptions {
     pub kev: Option<Origin>,
     /// FIRST's scores; `None` looks below `enrichment/` of the mirror.
     pub epss: Option<Origin>,
+    /// Advisories of Amazon Linux; where there are none, a folder is looked for below the mirror's.
+    pub amazon: Vec<AmazonSource>,
     /// Fetch everything anew whatever the present database holds.
     pub full: bool,
     /// The database file to replace.
@@ -262,6 +266,13 @@ async fn gather(
             joined.map_err(|error| UpdateError::Start(io::Error::other(error.to_string())))?;
         parts.push(part?);
     }
+    let amazon = amazon_sources(options);
+    let is_listed = parts.iter().any(|part: &Fresh| part.name == AMAZON);
+    if !is_listed && !amazon.is_empty() && (options.ecosystems.is_empty() || wants_amazon(options))
+    {
+        let held = old.and_then(|(_, seen)| seen.get(AMAZON));
+        parts.push(gather_amazon(&amazon, &client, room, held, progress).await?);
+    }
     parts.sort_by(|a: &Fresh, b: &Fresh| a.name.cmp(&b.name));
     let mut notes: Vec<String> = parts.iter().filter_map(|part| part.note.clone()).collect();
     let status = old.map(|(database, _)| database.status());
@@ -278,6 +289,14 @@ async fn gather(
     let epss = table(&client, &epss_at, held, room, "EPSS scores", progress, &mut notes, read_epss)
         .await?;
     Ok(Gathered { parts, kev, epss, notes })
+}
+
+fn amazon_sources(options: &UpdateOptions) -> Vec<AmazonSource> {
+    if options.amazon.is_empty() { below(&options.origin) } else { options.amazon.clone() }
+}
+
+fn wants_amazon(options: &UpdateOptions) -> bool {
+    options.ecosystems.iter().any(|name| name == AMAZON)
 }
 
 /// The ecosystems to fetch: base names only, each a folder of the mirror.
@@ -304,6 +323,10 @@ async fn ecosystems(
                 .filter(|line| !line.is_empty())
                 .collect::<BTreeSet<_>>()
         }
+        // A folder may hold nothing but Amazon's.
+        _ if matches!(options.origin, Origin::Folder(_)) && !below(&options.origin).is_empty() => {
+            BTreeSet::new()
+        }
         _ => return Err(missing()),
     };
     for name in &listed {
@@ -319,7 +342,10 @@ async fn ecosystems(
         }
     }
     let bases: Vec<String> = listed.into_iter().filter(|name| !name.contains([':', '/'])).collect();
-    if let Some(unknown) = options.ecosystems.iter().find(|name| !bases.contains(name)) {
+    let is_unknown = |name: &&String| {
+        !bases.contains(name) && (*name != AMAZON || amazon_sources(options).is_empty())
+    };
+    if let Some(unknown) = options.ecosystems.iter().find(is_unknown) {
         return Err(UpdateError::Missing {
             origin: options.origin.shown(),
             part: format!("ecosystem {unknown}"),
@@ -329,7 +355,11 @@ async fn ecosystems(
         .into_iter()
         .filter(|name| options.ecosystems.is_empty() || options.ecosystems.contains(name))
         .collect();
-    if wanted.is_empty() { Err(missing()) } else { Ok(wanted) }
+    if wanted.is_empty() && below(&options.origin).is_empty() && !wants_amazon(options) {
+        Err(missing())
+    } else {
+        Ok(wanted)
+    }
 }
 
 #[expect(

@@ -165,6 +165,7 @@ impl Place {
             ecosystems: Vec::new(),
             kev: None,
             epss: None,
+            amazon: Vec::new(),
             full: false,
             database: folder.path().join("db"),
             now: Timestamp::from_second(NOW).unwrap(),

@@ -284,6 +284,9 @@ pub(crate) struct DbUpdateArgs {
     /// Address of the EPSS scores (CSV, gzip)
     #[arg(long, value_name = "URL")]
     pub(crate) epss: Option<String>,
+    /// Advisories of a release of Amazon Linux: address of its updateinfo.xml, mirror.list or repository; may be repeated
+    #[arg(long, value_name = "RELEASE=URL")]
+    pub(crate) amazon: Vec<String>,
     /// Fetch everything anew
     #[arg(long)]
     pub(crate) full: bool,

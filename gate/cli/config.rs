@@ -49,6 +49,7 @@ pub(crate) struct Advisories {
     pub(crate) mirror: Option<String>,
     pub(crate) kev: Option<String>,
     pub(crate) epss: Option<String>,
+    pub(crate) amazon: Vec<String>,
     pub(crate) ecosystems: Vec<String>,
 }
 

@@ -24,6 +24,12 @@ pub struct Advisory {
     /// Ids of the same flaw in other databases.
     #[serde(default, deserialize_with = "or_default")]
     pub aliases: Vec<String>,
+    /// Ids of the flaws in what this record's packages are made from: a distribution's record names its CVEs here.
+    #[serde(default, deserialize_with = "or_default")]
+    pub upstream: Vec<String>,
+    /// Ids of records that have something to do with this one.
+    #[serde(default, deserialize_with = "or_default")]
+    pub related: Vec<String>,
     /// One line.
     #[serde(default)]
     pub summary: Option<String>,

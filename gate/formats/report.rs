@@ -430,6 +430,9 @@ pub struct Finding {
     /// The class of an advisory that is not a vulnerability.
     #[serde(default)]
     pub informational: Option<String>,
+    /// What becomes of the flaw in a distribution's release, in the distribution's words.
+    #[serde(default)]
+    pub vendor_status: Option<String>,
     /// What the package is needed for.
     #[serde(default)]
     pub scope: Option<Scope>,

@@ -109,8 +109,12 @@ pub struct Vulnerability {
     pub fixed_here: Option<String>,
     /// When the earliest advisory of the group was published.
     pub published: Option<Timestamp>,
-    /// RustSec's class of advisories that are not vulnerabilities: `unmaintained`, `unsound`, `notice`.
+    /// The class of advisories that are not vulnerabilities: RustSec's `unmaintained`, `unsound`, `notice`; `bugfix` and
+    /// `enhancement` of distributions.
     pub informational: Option<String>,
+    /// What becomes of it in a distribution's release, in the distribution's words (`no-dsa`, `postponed`, `ignored`,
+    /// `end-of-life`, `unimportant`, `needs Ubuntu Pro`). It never means that the package is not affected.
+    pub status: Option<String>,
     /// The package's scope.
     pub scope: Scope,
     /// Whether the project itself names the package.

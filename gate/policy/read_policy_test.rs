@@ -344,6 +344,7 @@ fn finding(node: &Node, index: usize, sink: &mut Sink<'_>) -> Option<(String, Fi
             informational: map.text("informational", sink).map(str::to_owned),
             scope,
             direct: map.get("direct").and_then(|node| boolean(node, "direct", sink)),
+            status: None,
             path: Vec::new(),
             affects: Vec::new(),
         }

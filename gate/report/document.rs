@@ -200,6 +200,7 @@ fn finding(item: &Item<'_>) -> wire::Finding {
         fixed_here: about.and_then(|about| about.fixed_here.clone()),
         published: about.and_then(|about| about.published).map(|time| time.to_string()),
         informational: about.and_then(|about| about.informational.clone()),
+        vendor_status: about.and_then(|about| about.status.clone()),
         scope: about.and_then(|about| scope(about.scope)),
         direct: about.and_then(|about| about.direct),
         path: about.map(|about| about.path.clone()).unwrap_or_default(),

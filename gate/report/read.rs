@@ -322,6 +322,7 @@ fn read_finding(at: usize, finding: &wire::Finding) -> Result<model::Finding> {
                 fixed_here: finding.fixed_here.clone(),
                 published: optional_time(&place, finding.published.as_ref())?,
                 informational: finding.informational.clone(),
+                status: finding.vendor_status.clone(),
                 scope: scope(finding.scope),
                 direct: finding.direct,
                 path: finding.path.clone(),

@@ -72,6 +72,7 @@ fn join(into: &mut Finding, other: Finding) {
                 (Some(a), Some(b)) => Some(a || b),
                 (a, b) => a.or(b),
             };
+            mine.status = mine.status.take().or(theirs.status);
             mine.fixed_here = mine.fixed_here.take().or(theirs.fixed_here);
             mine.published = match (mine.published, theirs.published) {
                 (Some(a), Some(b)) => Some(a.min(b)),

@@ -2,7 +2,8 @@ use std::{io::Write, sync::Arc};
 
 use jiff::Timestamp;
 use secgate_advisory::{
-    Database, DatabaseError, Origin, Progress, Silent, Status, UpdateError, UpdateOptions, Updated,
+    AmazonSource, Database, DatabaseError, Origin, Progress, Silent, Status, UpdateError,
+    UpdateOptions, Updated,
 };
 
 use crate::{
@@ -19,6 +20,11 @@ const PUBLIC_MIRROR: &str = "https://osv-vulnerabilities.storage.googleapis.com/
 const PUBLIC_KEV: &str =
     "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json";
 const PUBLIC_EPSS: &str = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz";
+/// Amazon's lists of the present repositories.
+const PUBLIC_AMAZON: [&str; 2] = [
+    "2=https://cdn.amazonlinux.com/2/core/latest/x86_64/mirror.list",
+    "2023=https://cdn.amazonlinux.com/al2023/core/mirrors/latest/x86_64/mirror.list",
+];
 
 pub(crate) fn run(command: &DbCommand) -> Outcome {
     match command {
@@ -55,6 +61,7 @@ fn update(args: &DbUpdateArgs) -> Outcome {
         },
         kev: table(&args.kev, &config.advisories.kev, PUBLIC_KEV)?,
         epss: table(&args.epss, &config.advisories.epss, PUBLIC_EPSS)?,
+        amazon: amazon(&args.amazon, &config.advisories.amazon, public)?,
         full: args.full,
         database: config.database(args.db.as_deref())?,
         now: environment::now(),
@@ -75,6 +82,7 @@ fn build(args: &DbBuildArgs) -> Outcome {
         ecosystems: args.ecosystem.clone(),
         kev: None,
         epss: None,
+        amazon: Vec::new(),
         full: true,
         database: config.database(args.db.as_deref())?,
         now: environment::now(),
@@ -83,6 +91,16 @@ fn build(args: &DbBuildArgs) -> Outcome {
         secgate_advisory::build(&options, &progress(&args.talk)).map_err(|error| failed(&error))?;
     tell(&updated, &options.database, &args.talk);
     Ok(PASS)
+}
+
+/// The sources of Amazon Linux: those given, those of the configuration, or the vendor's own.
+fn amazon(given: &[String], set: &[String], public: bool) -> Result<Vec<AmazonSource>, Failure> {
+    let texts: Vec<&str> = match (given, set) {
+        ([], []) if public => PUBLIC_AMAZON.to_vec(),
+        ([], set) => set.iter().map(String::as_str).collect(),
+        (given, _) => given.iter().map(String::as_str).collect(),
+    };
+    texts.into_iter().map(|text| AmazonSource::parse(text).map_err(Failure::usage)).collect()
 }
 
 /// An address of one file: unlike a mirror's it does not end in `/`.

@@ -11,7 +11,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     {
         if let Ok(Some(entry)) = database.package(ecosystem, name) {
             for mention in &entry.mentions {
-                let _ = database.record(mention.record);
+                let _ = database.text(mention.record);
             }
         }
         let _ = match_package(&database, ecosystem, name, "1.0.0");

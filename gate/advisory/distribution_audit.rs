@@ -1,0 +1,186 @@
+//! Judges packages of operating systems, and language packages that an operating system brought along.
+
+use std::collections::BTreeSet;
+
+use secgate_model::{Finding, Inventory, Package, Purl, Severity, Target};
+
+use crate::{
+    Audit, DatabaseError, Group,
+    audit::{Outside, PackageResult},
+    distribution::{Placed, Unplaced, place},
+    distribution_matching::{match_system_package, spoken},
+    record::Bound,
+    system_package::Wanted,
+};
+
+impl Audit<'_> {
+    pub(crate) fn judge_system_package(
+        &self,
+        target: &Target,
+        inventory: &Inventory,
+        package: &Package,
+        has_kev: bool,
+    ) -> Result<PackageResult, DatabaseError> {
+        let outside = |class, name: String| {
+            Ok(PackageResult { outside: Some((class, name)), ..PackageResult::default() })
+        };
+        let placed = match place(&package.purl) {
+            Ok(placed) => placed,
+            Err(why) => return outside(Outside::Unplaced(why), unplaced_name(why, &package.purl)),
+        };
+        let status = self.database.status();
+        let ecosystem = placed.ecosystem;
+        if !status.covers(ecosystem) {
+            return outside(Outside::NotInDatabase, ecosystem.to_owned());
+        }
+        if !status.covers_release(ecosystem, &placed.release) {
+            return outside(Outside::NoSuchRelease, format!("{ecosystem}:{}", placed.release));
+        }
+        let wanted = Wanted::of(ecosystem, package);
+        if wanted.is_kernel_part {
+            return outside(Outside::KernelPart, package.purl.kind().to_owned());
+        }
+        let found = match_system_package(self.database, &placed, &wanted)?;
+        let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
+        for (mut group, status) in found.matches.groups.into_iter().zip(found.statuses) {
+            let is_unimportant = group.hits.iter().any(|(_, affected)| {
+                affected
+                    .vendor
+                    .as_ref()
+                    .is_some_and(|vendor| vendor.urgency.as_deref() == Some("unimportant"))
+            });
+            own_scores(&mut group);
+            let mut finding = self.finding(target, inventory, package, group, has_kev)?;
+            if is_unimportant {
+                // The distribution's word for its own build: there, and hardly worth an update.
+                finding.severity = Some(Severity::Low);
+            }
+            tell(&mut finding, package, &wanted, status, is_unimportant);
+            result.findings.push(finding);
+        }
+        result.problems(package, &found.matches.unjudged, &found.matches.silent);
+        Ok(result)
+    }
+
+    /// What the distribution says about an upstream flaw of a language package that it brought along itself: its fixes do
+    /// not show in the package's version. `None` where it has not spoken about any of the group's CVEs in this release.
+    pub(crate) fn word_of_owner(
+        &self,
+        inventory: &Inventory,
+        package: &Package,
+        group: &Group,
+    ) -> Result<Option<String>, DatabaseError> {
+        let Some(owner) = &package.owned_by else { return Ok(None) };
+        let Ok(placed) = place(owner) else { return Ok(None) };
+        let installed = inventory
+            .packages
+            .binary_search_by(|held| held.purl.cmp(owner))
+            .ok()
+            .and_then(|at| inventory.packages.get(at));
+        // Only an owner that is judged itself can answer for its files.
+        let Some(owner) = installed else { return Ok(None) };
+        let wanted = Wanted::of(placed.ecosystem, owner);
+        for (_, entries) in spoken(self.database, &placed, &wanted)? {
+            for entry in entries {
+                let record = self.database.text(entry.record)?.record;
+                let Some(cve) = record.flaws.iter().find(|flaw| group.ids.contains(flaw)) else {
+                    continue;
+                };
+                let fixes: BTreeSet<&str> = entry
+                    .affected
+                    .ranges
+                    .iter()
+                    .flatten()
+                    .filter_map(|bound| match bound {
+                        Bound::Fixed(text) => Some(text.as_str()),
+                        _ => None,
+                    })
+                    .collect();
+                let said = match fixes.first() {
+                    None => "names no fix".to_owned(),
+                    Some(&"0") => "says it was never affected".to_owned(),
+                    Some(fix) => format!("says fixed in {fix}"),
+                };
+                return Ok(Some(format!(
+                    "{cve} for {}: it is a file of {}, and {} {said} ({})",
+                    package.purl,
+                    owner.purl,
+                    shown(&placed),
+                    record.id
+                )));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn shown(placed: &Placed) -> String {
+    format!("{} {}", placed.ecosystem, placed.release).trim_end().to_owned()
+}
+
+fn unplaced_name(why: Unplaced, purl: &Purl) -> String {
+    match why {
+        Unplaced::NoRelease | Unplaced::ThirdParty => purl.kind().to_owned(),
+        Unplaced::Unknown => purl.namespace().unwrap_or_default().chars().take(60).collect(),
+        Unplaced::Contradicted => format!(
+            "{} with `distro={}`",
+            purl.namespace().unwrap_or_default(),
+            purl.qualifier("distro").unwrap_or_default()
+        )
+        .chars()
+        .take(80)
+        .collect(),
+    }
+}
+
+/// Leaves the scores that are this flaw's own: those of records about it alone, and those that other sources give the CVE.
+/// A bulletin's scores are of the worst of its flaws, and count only where there is nothing better.
+fn own_scores(group: &mut Group) {
+    let borrowed: BTreeSet<String> = group
+        .hits
+        .iter()
+        .flat_map(|(text, _)| &text.scores)
+        .filter(|(flaw, _)| group.ids.contains(flaw))
+        .flat_map(|(_, vectors)| vectors.iter().cloned())
+        .collect();
+    let is_own =
+        |flaws: &[String]| flaws.iter().filter(|flaw| flaw.starts_with("CVE-")).count() <= 1;
+    let has_own = group
+        .hits
+        .iter()
+        .any(|(text, _)| is_own(&text.record.flaws) && !text.record.vectors.is_empty());
+    if !has_own && borrowed.is_empty() {
+        return;
+    }
+    for (text, _) in &mut group.hits {
+        if !is_own(&text.record.flaws) {
+            text.record.vectors.clear();
+        }
+    }
+    // The distribution's own score of its package counts before anybody else's.
+    if !has_own && let Some((text, _)) = group.hits.first_mut() {
+        text.record.vectors.extend(borrowed);
+    }
+}
+
+/// Adds what is only true of a distribution's package.
+fn tell(
+    finding: &mut Finding,
+    package: &Package,
+    wanted: &Wanted,
+    status: Option<String>,
+    is_unimportant: bool,
+) {
+    let status = status.or_else(|| is_unimportant.then(|| "unimportant".to_owned()));
+    if let (Some(evidence), Some((source, version))) = (&mut finding.evidence, wanted.keys.last())
+        && source != package.purl.name()
+    {
+        evidence.push_str(&format!("; it was built from {source} {version}"));
+    }
+    if let (Some(evidence), Some(status)) = (&mut finding.evidence, &status) {
+        evidence.push_str(&format!("; the distribution's status is {status}"));
+    }
+    if let Some(vulnerability) = &mut finding.vulnerability {
+        vulnerability.status = status;
+    }
+}
