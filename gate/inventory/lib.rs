@@ -14,5 +14,5 @@ mod take;
 
 pub use cataloger::{Catalog, CatalogError, Cataloger};
 pub use catalogers::CATALOGERS;
-pub use sbom::take_sbom;
+pub use sbom::{OperatingSystem, SbomFormat, SbomInput, take_sbom, write_sbom};
 pub use take::{VERSION, take_inventory};
