@@ -18,6 +18,8 @@ mod license_form;
 mod properties;
 #[cfg(test)]
 mod round_trip;
+#[cfg(test)]
+mod schemas;
 mod spdx;
 mod spdx3_json;
 mod spdx_json;

@@ -127,7 +127,7 @@ fn package(exact: bool) -> impl Strategy<Value = Package> {
         })
 }
 
-fn inventory(exact: bool) -> impl Strategy<Value = Inventory> {
+pub(crate) fn inventory(exact: bool) -> impl Strategy<Value = Inventory> {
     let kinds = prop_oneof![
         Just(UnknownKind::Unreadable),
         Just(UnknownKind::Unpinned),
