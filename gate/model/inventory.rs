@@ -44,18 +44,16 @@ impl Inventory {
     /// on the order of files.
     #[must_use]
     pub fn normalised(self) -> Self {
-        let mut by_purl: BTreeMap<Purl, Package> = BTreeMap::new();
-        for package in self.packages {
-            match by_purl.entry(package.purl.clone()) {
-                std::collections::btree_map::Entry::Vacant(slot) => {
-                    slot.insert(package);
-                }
-                std::collections::btree_map::Entry::Occupied(mut slot) => {
-                    join(slot.get_mut(), package);
-                }
+        let (mut packages, mut unknowns, mut files) = (self.packages, self.unknowns, self.files);
+        // Stable, in place: entries of one purl are joined in the order in which they were found, and nothing is held twice.
+        packages.sort_by(|one, two| one.purl.cmp(&two.purl));
+        packages.dedup_by(|other, first| {
+            let same = other.purl == first.purl;
+            if same {
+                join(first, other);
             }
-        }
-        let mut packages: Vec<_> = by_purl.into_values().collect();
+            same
+        });
         for package in &mut packages {
             tidy(&mut package.locations);
             tidy(&mut package.parents);
@@ -63,7 +61,6 @@ impl Inventory {
             tidy(&mut package.hashes);
             tidy(&mut package.found_by);
         }
-        let (mut unknowns, mut files) = (self.unknowns, self.files);
         tidy(&mut unknowns);
         tidy(&mut files);
         Self { packages, unknowns, files }
@@ -107,18 +104,18 @@ impl Inventory {
     }
 }
 
-fn join(into: &mut Package, other: Package) {
+fn join(into: &mut Package, other: &mut Package) {
     into.scope = into.scope.widest(other.scope);
     into.direct = match (into.direct, other.direct) {
         (Some(a), Some(b)) => Some(a || b),
         (a, b) => a.or(b),
     };
-    into.locations.extend(other.locations);
-    into.parents.extend(other.parents);
-    into.licenses.extend(other.licenses);
-    into.hashes.extend(other.hashes);
-    into.found_by.extend(other.found_by);
-    into.source = into.source.take().or(other.source);
+    into.locations.append(&mut other.locations);
+    into.parents.append(&mut other.parents);
+    into.licenses.append(&mut other.licenses);
+    into.hashes.append(&mut other.hashes);
+    into.found_by.append(&mut other.found_by);
+    into.source = into.source.take().or_else(|| other.source.take());
     // A copy that nobody's package brought is judged as upstream's.
     into.owned_by = into.owned_by.take().filter(|owner| other.owned_by.as_ref() == Some(owner));
 }

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -7,8 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Held in its parsed form; printing gives the canonical text. The type is lower case; qualifier keys are lower case
 /// and sorted; names keep their case except where the purl type's definition says otherwise (`pypi`, `github`,
 /// `bitbucket`, `composer`, `deb` and their like), so that printing what was parsed gives the same identity.
+///
+/// A copy shares the parts with its original: an inventory names each package again wherever it is needed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Purl {
+pub struct Purl(Arc<Parts>);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
     kind: String,
     namespace: Option<String>,
     name: String,
@@ -52,7 +57,7 @@ impl Purl {
                 text.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
             })
             .filter(|text| !text.is_empty());
-        let mut purl = Self {
+        let mut parts = Parts {
             kind,
             namespace,
             name: name.to_owned(),
@@ -60,21 +65,22 @@ impl Purl {
             qualifiers: BTreeMap::new(),
             subpath: None,
         };
-        if purl.to_string().len() > MAX_LEN {
+        if parts.to_string().len() > MAX_LEN {
             return Err(error("longer than 4096 bytes"));
         }
-        purl.normalise();
-        Ok(purl)
+        parts.normalise();
+        Ok(Self(Arc::new(parts)))
     }
 
     /// The same purl with one more qualifier; an empty value takes it away.
     #[must_use]
     pub fn with_qualifier(mut self, key: &str, value: &str) -> Self {
         let key = key.to_ascii_lowercase();
+        let parts = Arc::make_mut(&mut self.0);
         if value.is_empty() {
-            self.qualifiers.remove(&key);
+            parts.qualifiers.remove(&key);
         } else {
-            self.qualifiers.insert(key, value.to_owned());
+            parts.qualifiers.insert(key, value.to_owned());
         }
         self
     }
@@ -82,53 +88,62 @@ impl Purl {
     /// The same purl with another version.
     #[must_use]
     pub fn with_version(mut self, version: Option<&str>) -> Self {
-        self.version = version.filter(|text| !text.is_empty()).map(str::to_owned);
+        Arc::make_mut(&mut self.0).version =
+            version.filter(|text| !text.is_empty()).map(str::to_owned);
         self
     }
 
     /// The same purl without version, qualifiers and subpath: the package, not one of its releases.
     #[must_use]
     pub fn package(&self) -> Self {
-        Self { version: None, qualifiers: BTreeMap::new(), subpath: None, ..self.clone() }
+        Self(Arc::new(Parts {
+            kind: self.0.kind.clone(),
+            namespace: self.0.namespace.clone(),
+            name: self.0.name.clone(),
+            version: None,
+            qualifiers: BTreeMap::new(),
+            subpath: None,
+        }))
     }
 
     /// The type, for example `cargo`.
     pub fn kind(&self) -> &str {
-        &self.kind
+        &self.0.kind
     }
 
     /// The namespace, decoded: an npm scope with its `@`, a Maven group, the front of a Go module path.
     pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
+        self.0.namespace.as_deref()
     }
 
     /// The name, decoded.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Namespace and name joined by `separator`; the name alone without a namespace.
     pub fn full_name(&self, separator: &str) -> String {
-        self.namespace
-            .as_ref()
-            .map_or_else(|| self.name.clone(), |space| format!("{space}{separator}{}", self.name))
+        let Parts { namespace, name, .. } = &*self.0;
+        namespace.as_ref().map_or_else(|| name.clone(), |space| format!("{space}{separator}{name}"))
     }
 
     /// The version, decoded.
     pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+        self.0.version.as_deref()
     }
 
     /// A qualifier's value, decoded.
     pub fn qualifier(&self, key: &str) -> Option<&str> {
-        self.qualifiers.get(key).map(String::as_str)
+        self.0.qualifiers.get(key).map(String::as_str)
     }
 
     /// The subpath, decoded.
     pub fn subpath(&self) -> Option<&str> {
-        self.subpath.as_deref()
+        self.0.subpath.as_deref()
     }
+}
 
+impl Parts {
     /// The normal forms that the purl type definitions ask for.
     fn normalise(&mut self) {
         let lower = |text: &mut String| *text = text.to_lowercase();
@@ -203,6 +218,7 @@ impl FromStr for Purl {
         let version = version.map(decode).transpose()?;
         let mut purl = Self::new(kind, namespace.as_deref(), &decode(name)?, version.as_deref())
             .map_err(|inner| error(inner.reason))?;
+        let parts = Arc::make_mut(&mut purl.0);
         for pair in qualifiers.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (key, value) =
                 pair.split_once('=').ok_or_else(|| error("a qualifier has no `=`"))?;
@@ -215,12 +231,12 @@ impl FromStr for Purl {
             }
             let value = decode(value)?;
             if !value.is_empty()
-                && purl.qualifiers.insert(key.to_ascii_lowercase(), value).is_some()
+                && parts.qualifiers.insert(key.to_ascii_lowercase(), value).is_some()
             {
                 return Err(error("a qualifier is given twice"));
             }
         }
-        purl.subpath = subpath
+        parts.subpath = subpath
             .map(|path| {
                 // Decoded first: `%2E%2E` is `..` too.
                 path.split('/').map(&decode).collect::<Result<Vec<_>, _>>().map(|parts| {
@@ -278,6 +294,12 @@ fn encode_path(f: &mut fmt::Formatter<'_>, path: &str) -> fmt::Result {
 }
 
 impl fmt::Display for Purl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pkg:{}/", self.kind)?;
         if let Some(namespace) = &self.namespace {
