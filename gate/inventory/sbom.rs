@@ -15,6 +15,8 @@ mod cyclonedx_xml;
 mod graph;
 mod json;
 mod license_form;
+#[cfg(test)]
+mod other_writers;
 mod properties;
 #[cfg(test)]
 mod round_trip;

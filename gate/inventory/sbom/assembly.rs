@@ -66,6 +66,8 @@ pub(crate) struct Assembly<'t, 'c> {
     is_inventory: bool,
     told_gaps: bool,
     incomplete: Option<u32>,
+    /// Elements of which secgate's own properties say whether they are direct.
+    told_direct: Vec<(u32, Option<bool>)>,
 }
 
 #[derive(Debug, Default)]
@@ -73,8 +75,6 @@ struct Node {
     defined: bool,
     root: bool,
     depends: bool,
-    /// What secgate's own properties say.
-    direct: Option<Option<bool>>,
     /// Indexes into the catalog's packages: the first and how many.
     packages: Option<(usize, usize)>,
     gap: Option<Box<(u32, UnknownKind, String)>>,
@@ -100,6 +100,7 @@ impl<'t, 'c> Assembly<'t, 'c> {
             is_inventory: false,
             told_gaps: false,
             incomplete: None,
+            told_direct: Vec::new(),
         }
     }
 
@@ -269,9 +270,13 @@ impl<'t, 'c> Assembly<'t, 'c> {
     /// Writes what the document tells in properties into the packages of a component that is known already.
     pub(crate) fn tell(&mut self, id: u32, told: &Told) {
         let is_target = self.catalog.is_target();
-        let Some(node) = self.nodes.get_mut(id as usize) else { return };
-        let Some((first, count)) = node.packages else { return };
-        node.direct = node.direct.or(told.direct);
+        let Some((first, count)) = self.nodes.get(id as usize).and_then(|node| node.packages)
+        else {
+            return;
+        };
+        if told.own {
+            self.told_direct.push((id, told.direct));
+        }
         for package in self.catalog.packages.iter_mut().skip(first).take(count) {
             told.apply(package, is_target);
         }
@@ -400,11 +405,10 @@ impl<'t, 'c> Assembly<'t, 'c> {
                 package.direct = Some(true);
             }
         }
-        for node in &self.nodes {
-            let Some(direct) = node.direct else { continue };
-            for at in place(Some(node)).into_iter().flatten() {
+        for (id, direct) in &self.told_direct {
+            for at in place(self.nodes.get(*id as usize)).into_iter().flatten() {
                 if let Some(package) = self.catalog.packages.get_mut(at) {
-                    package.direct = direct;
+                    package.direct = *direct;
                 }
             }
         }

@@ -19,7 +19,7 @@ impl Graph {
             .enumerate()
             .map(|(at, package)| (&package.purl, at))
             .collect();
-        let mut needs = vec![Vec::new(); inventory.packages.len()];
+        let mut needs: Vec<Vec<usize>> = vec![Vec::new(); inventory.packages.len()];
         let mut roots = Vec::new();
         for (child, package) in inventory.packages.iter().enumerate() {
             let mut needed = false;
@@ -27,7 +27,9 @@ impl Graph {
                 if *parent != child {
                     needed = true;
                     // Children come in order, so each list is sorted.
-                    needs.get_mut(*parent).map(|list: &mut Vec<usize>| list.push(child));
+                    if let Some(list) = needs.get_mut(*parent) {
+                        list.push(child);
+                    }
                 }
             }
             if package.direct == Some(true) || (package.direct.is_none() && !needed) {

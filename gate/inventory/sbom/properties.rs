@@ -125,7 +125,8 @@ pub(crate) struct Told {
     places: BTreeMap<u32, Location>,
     layer: Option<secgate_model::Digest>,
     /// Told by secgate: what is not told is not known.
-    pub(crate) direct: Option<Option<bool>>,
+    pub(crate) own: bool,
+    pub(crate) direct: Option<bool>,
     scope: Option<Scope>,
     licenses: Vec<String>,
     hashes: Vec<String>,
@@ -212,7 +213,7 @@ impl Told {
     pub(crate) fn occurrence(&mut self, path: &str, line: Option<u32>) {
         let next = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         // secgate tells the same places, and more of them, in its properties.
-        if self.direct.is_none() {
+        if !self.own {
             let place = Location { line, ..Location::file(path) };
             self.places.entry(next.saturating_add(1 << 20)).or_insert(place);
         }
@@ -232,11 +233,12 @@ impl Told {
         let text = || value.to_owned();
         match name {
             "direct" => {
-                self.direct = Some(match value {
+                self.own = true;
+                self.direct = match value {
                     "true" => Some(true),
                     "false" => Some(false),
                     _ => None,
-                });
+                };
             }
             "scope" => {
                 let all = [Scope::Runtime, Scope::Optional, Scope::Dev];
@@ -327,7 +329,7 @@ impl Told {
             return;
         }
         let places = || self.places.values().filter(|place| !place.path.is_empty());
-        if self.direct.is_some() {
+        if self.own {
             package.found_by.clone_from(&self.found_by);
             package.locations = self.places.values().cloned().collect();
         } else if places().next().is_some() {
@@ -345,7 +347,7 @@ impl Told {
     fn source_of(&self, purl: &Purl) -> Option<(String, String)> {
         if let Some(name) = &self.source {
             let Some(version) = &self.source_version else {
-                let version = if self.direct.is_some() { None } else { purl.version() };
+                let version = if self.own { None } else { purl.version() };
                 return Some((name.clone(), version.unwrap_or_default().to_owned()));
             };
             let mut whole = String::new();
@@ -359,8 +361,7 @@ impl Told {
             return Some((name.clone(), whole));
         }
         let is_distribution = matches!(purl.kind(), "deb" | "apk" | "rpm" | "alpm");
-        let upstream =
-            purl.qualifier("upstream").filter(|_| self.direct.is_none() && is_distribution)?;
+        let upstream = purl.qualifier("upstream").filter(|_| !self.own && is_distribution)?;
         if let Some(file) = upstream.strip_suffix(".src.rpm") {
             let (rest, release) = file.rsplit_once('-')?;
             let (name, version) = rest.rsplit_once('-')?;

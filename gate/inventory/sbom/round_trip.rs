@@ -180,3 +180,33 @@ proptest! {
         }
     }
 }
+
+/// In a tree, an SBOM is one file among others: what it tells of gaps counts, what it tells of places does not, because they
+/// are places elsewhere.
+#[test]
+fn a_partial_sbom_in_a_tree_is_a_gap_of_the_tree() {
+    let package = Package::new("pkg:npm/a@1".parse().unwrap(), "npm", Location::line("lock", 7));
+    let unknown = Unknown {
+        location: Location::line("Cargo.lock", 3),
+        kind: UnknownKind::Limit,
+        reason: "too large".to_owned(),
+    };
+    let partial = Inventory {
+        packages: vec![package],
+        unknowns: vec![unknown],
+        files: vec!["lock".to_owned()],
+    };
+    for format in SbomFormat::ALL {
+        let name = format!("s.{}", format.ending());
+        let files = [(name.clone(), write(&partial, TargetKind::Path, format))];
+        let tree = secgate_source::Tree::in_memory(files, secgate_source::Limits::default());
+        let read = crate::take_inventory(&tree);
+        assert_eq!(read.files, [name.as_str()]);
+        let place = &read.packages[0].locations[0];
+        assert_eq!(place.path, name);
+        assert_eq!(read.packages[0].found_by, ["sbom"]);
+        assert_eq!(read.unknowns.len(), 1, "{format}");
+        assert_eq!(read.unknowns[0].reason, "the SBOM tells of Cargo.lock:3: too large");
+        assert_eq!(read.unknowns[0].kind, UnknownKind::Limit);
+    }
+}

@@ -79,7 +79,13 @@ fn document<'t>(
                     assembly.define(value);
                 }
             },
-            "Relationship" => relationship(value, line, assembly, relations)?,
+            "Relationship" => {
+                // Over several lines it is none.
+                let Cow::Borrowed(value) = value else {
+                    return Err(CatalogError::at(line, "`Relationship` takes one line"));
+                };
+                relationship(value, line, assembly, relations)?;
+            }
             "Annotator" => subject = "",
             "SPDXREF" => subject = trimmed.split_once(':').map_or("", |(_, name)| name.trim()),
             "AnnotationComment" => match &mut package {
@@ -181,16 +187,12 @@ fn field<'t>(
 }
 
 fn relationship<'t>(
-    value: Cow<'t, str>,
+    value: &'t str,
     line: u32,
     assembly: &mut Assembly<'t, '_>,
     relations: &mut Relations<'t>,
 ) -> Result<(), CatalogError> {
-    let words = match value {
-        Cow::Borrowed(value) => value.split_whitespace(),
-        // Over several lines it is none.
-        Cow::Owned(_) => "".split_whitespace(),
-    };
+    let words = value.split_whitespace();
     let [from, kind, to] = words.collect::<Vec<_>>()[..] else {
         return Err(CatalogError::at(
             line,

@@ -68,8 +68,8 @@ pub(crate) fn spdx3<'a>(input: &SbomInput<'a>, graph: &Graph, identity: &str) ->
         if let Some(expression) = license {
             let to = writer.iri(&format!("License-{}", identifier(&expression, 40)));
             writer.relation(iri, "hasDeclaredLicense", vec![to], None);
-            let names = texts.iter().map(|(name, _)| name.clone()).collect();
-            licenses.entry(expression).or_insert(names);
+            let own = texts.iter().map(|(name, _)| name.clone()).collect();
+            licenses.entry(expression).or_insert(own);
             explained.extend(texts);
         }
         let left = Left {
