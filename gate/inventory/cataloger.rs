@@ -86,6 +86,8 @@ pub struct Catalog {
     pub(crate) owned: Vec<(usize, String)>,
     owned_bytes: usize,
     passed_over: bool,
+    is_target: bool,
+    told_files: Option<Vec<String>>,
 }
 
 /// A request that a lockfile may answer.
@@ -107,7 +109,31 @@ impl Catalog {
             owned: Vec::new(),
             owned_bytes: 0,
             passed_over: false,
+            is_target: false,
+            told_files: None,
         }
+    }
+
+    /// The same catalog of a file that is itself what is looked at: an SBOM that the user named.
+    #[must_use]
+    pub(crate) fn of_target(mut self) -> Self {
+        self.is_target = true;
+        self
+    }
+
+    /// Whether the places that the file tells are places in what is looked at.
+    pub(crate) fn is_target(&self) -> bool {
+        self.is_target
+    }
+
+    /// The file tells which files its maker read.
+    pub(crate) fn tell_files(&mut self, files: Vec<String>) {
+        self.told_files.get_or_insert_default().extend(files);
+    }
+
+    /// The files that the file tells of, where it is the target and tells them.
+    pub(crate) fn take_told_files(&mut self) -> Option<Vec<String>> {
+        self.told_files.take().filter(|_| self.is_target)
     }
 
     /// The file being read, relative to the tree's root.

@@ -19,5 +19,5 @@ pub use cataloger::{Catalog, CatalogError, Cataloger};
 pub use catalogers::{CATALOGERS, SYSTEM_CATALOGERS};
 pub use excerpt::{image_excerpt, is_excerpted};
 pub use image_wants::{IMAGE_START_BYTES, IMAGE_WANTS_VERSION, image_wants};
-pub use sbom::take_sbom;
+pub use sbom::{OperatingSystem, SbomFormat, SbomInput, take_sbom, write_sbom};
 pub use take::{VERSION, take_image_inventory, take_inventory};

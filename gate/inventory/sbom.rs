@@ -12,11 +12,30 @@ mod assembly;
 mod cyclonedx;
 mod cyclonedx_json;
 mod cyclonedx_xml;
+mod graph;
 mod json;
+mod license_form;
+#[cfg(test)]
+mod other_writers;
+mod properties;
+#[cfg(test)]
+mod round_trip;
+#[cfg(test)]
+mod schemas;
 mod spdx;
 mod spdx3_json;
 mod spdx_json;
 mod spdx_tag_value;
+mod write;
+mod write_cyclonedx;
+mod write_cyclonedx_xml;
+mod write_spdx;
+mod write_spdx3;
+mod write_spdx_tag_value;
+
+pub use write::{
+    OperatingSystem, SbomFormat, SbomInput, UnknownSbomFormat, WriteError, write_sbom,
+};
 
 use json::Reader;
 use secgate_model::Inventory;
@@ -151,11 +170,15 @@ pub fn take_sbom(path: &str, bytes: &[u8]) -> Option<Result<Inventory, CatalogEr
     let Some(format) = recognise(text) else {
         return certain.then(|| Err(not_an_sbom()));
     };
-    let mut catalog = Catalog::new(path, "sbom");
+    let mut catalog = Catalog::new(path, "sbom").of_target();
     if let Err(error) = catalog_any(text, format, &mut catalog) {
         return Some(Err(error));
     }
-    let files = if catalog.is_passed_over() { Vec::new() } else { vec![path.to_owned()] };
+    let files = match catalog.take_told_files() {
+        Some(files) => files,
+        None if catalog.is_passed_over() => Vec::new(),
+        None => vec![path.to_owned()],
+    };
     let inventory = Inventory {
         packages: catalog.packages,
         unknowns: catalog.unknowns,
