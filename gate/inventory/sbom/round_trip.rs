@@ -136,7 +136,7 @@ pub(crate) fn inventory(exact: bool) -> impl Strategy<Value = Inventory> {
     let unknown = (location(exact), kinds, text(exact))
         .prop_map(|(location, kind, reason)| Unknown { location, kind, reason });
     (some(package(exact), 0..8), some(unknown, 0..3), some(text(exact), 0..3)).prop_map(
-        |(packages, unknowns, files)| Inventory { packages, unknowns, files }.normalised(),
+        |(packages, unknowns, files)| Inventory { packages, unknowns, files, distribution: None }.normalised(),
     )
 }
 
@@ -195,6 +195,7 @@ fn a_partial_sbom_in_a_tree_is_a_gap_of_the_tree() {
         packages: vec![package],
         unknowns: vec![unknown],
         files: vec!["lock".to_owned()],
+        distribution: None,
     };
     for format in SbomFormat::ALL {
         let name = format!("s.{}", format.ending());
