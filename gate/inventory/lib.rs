@@ -7,7 +7,9 @@ mod cataloger;
 mod catalogers;
 pub mod document;
 mod excerpt;
+mod image_pick;
 mod image_wants;
+mod layers;
 mod links;
 #[cfg(test)]
 mod mutation;
@@ -18,6 +20,7 @@ mod take;
 pub use cataloger::{Catalog, CatalogError, Cataloger};
 pub use catalogers::{CATALOGERS, SYSTEM_CATALOGERS};
 pub use excerpt::{image_excerpt, is_excerpted};
+pub use image_pick::ImagePick;
 pub use image_wants::{IMAGE_START_BYTES, IMAGE_WANTS_VERSION, image_wants};
 pub use sbom::{OperatingSystem, SbomFormat, SbomInput, take_sbom, write_sbom};
 pub use take::{VERSION, take_image_inventory, take_inventory};

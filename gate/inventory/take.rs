@@ -11,6 +11,7 @@ use crate::{
     CATALOGERS, Catalog, CatalogError, Cataloger, SYSTEM_CATALOGERS,
     catalog::{os_release::Distribution, root_file::root_file},
     cataloger::Unpinned,
+    layers::attribute,
     ownership::{self, is_system},
 };
 
@@ -79,10 +80,11 @@ pub fn take_image_inventory(tree: &Tree) -> Inventory {
             }
         }
     }
-    let (mut inventory, unpinned) = read(wanted, tree);
+    let (mut inventory, unpinned) = read(wanted.clone(), tree);
     inventory.distribution = Distribution::of(tree).map(|found| found.label());
     let open = still_unpinned(unpinned, &inventory);
     inventory.unknowns.extend(open);
+    attribute(&mut inventory, &wanted, tree);
     inventory.normalised()
 }
 

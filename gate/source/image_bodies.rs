@@ -4,7 +4,7 @@ use secgate_model::Digest;
 
 use crate::{
     Entry, Limits, Tree,
-    layer_list::{Body, LayerList},
+    layer_list::{Body, Kept, LayerList},
     survey::{Found, Survey},
     tree::Bodies,
 };
@@ -24,6 +24,34 @@ impl ImageBodies {
     pub(crate) fn body(&self, path: &str) -> Option<&Body> {
         let found = self.found(path)?;
         self.lists.get(found.source as usize)?.bodies.get(found.body as usize)
+    }
+
+    /// What lower layers had at these paths, the highest layer first.
+    pub(crate) fn earlier(&self, paths: &[&str]) -> Vec<(&str, &Digest, &[u8])> {
+        let wanted: Vec<(&str, u32)> = paths
+            .iter()
+            .filter_map(|path| {
+                let (path, found) = self.files.get_key_value(*path)?;
+                Some((path.as_str(), found.layer))
+            })
+            .collect();
+        let mut all = Vec::new();
+        for (at, (list, digest)) in self.lists.iter().zip(&self.layers).enumerate().rev() {
+            if !wanted.iter().any(|(_, layer)| at < *layer as usize) {
+                continue;
+            }
+            let mut items = list.items();
+            while let Ok(Some(item)) = items.next() {
+                let Kept::Picked(body) = item.kept else { continue };
+                let named = wanted
+                    .iter()
+                    .find(|(path, layer)| path.as_bytes() == item.path && at < *layer as usize);
+                if let (Some((path, _)), Some(body)) = (named, list.bodies.get(body as usize)) {
+                    all.push((*path, digest, &*body.bytes));
+                }
+            }
+        }
+        all
     }
 
     pub(crate) fn layer(&self, path: &str) -> Option<&Digest> {

@@ -181,6 +181,13 @@ impl Tree {
         }
     }
 
+    /// In an image: what lower layers than the one that [`Tree::layer`] tells had at these paths, each with its layer, the
+    /// highest first. Only files that were picked are kept.
+    pub fn earlier(&self, paths: &[&str]) -> Vec<(&str, &Digest, &[u8])> {
+        let Bodies::Image(bodies) = &self.bodies else { return Vec::new() };
+        bodies.earlier(paths)
+    }
+
     /// In an image: the layer that put a file there, by the digest of its tar file.
     pub fn layer(&self, entry: &Entry) -> Option<&Digest> {
         let Bodies::Image(bodies) = &self.bodies else { return None };
