@@ -10,9 +10,15 @@ mod links;
 #[cfg(test)]
 mod mutation;
 pub mod sbom;
+mod sbom_diff;
+mod sbom_merge;
 mod take;
 
 pub use cataloger::{Catalog, CatalogError, Cataloger};
 pub use catalogers::CATALOGERS;
-pub use sbom::{OperatingSystem, SbomFormat, SbomInput, take_sbom, write_sbom};
+pub use sbom::{
+    OperatingSystem, ReadSbom, SbomFormat, SbomInput, read_sbom, take_sbom, write_sbom,
+};
+pub use sbom_diff::sbom_diff;
+pub use sbom_merge::{SbomPart, merge_sboms};
 pub use take::{VERSION, take_inventory};

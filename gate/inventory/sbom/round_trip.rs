@@ -21,6 +21,7 @@ pub(crate) fn write(inventory: &Inventory, kind: TargetKind, format: SbomFormat)
         inventory,
         created: "2026-01-02T03:04:05Z".parse().unwrap(),
         operating_system: (kind == TargetKind::Image).then_some(system),
+        parts: &[],
     };
     write_sbom(&input, format).unwrap()
 }

@@ -7,7 +7,7 @@ use secgate_formats::spdx::{
 use secgate_model::TargetKind;
 
 use super::{
-    graph::{Graph, foreign_parents, hashes, names, target_purl, target_version},
+    graph::{Graph, foreign_parents, hashes, names, places, target_purl, target_version},
     license_form::{LIST_VERSION, declared, identifier, is_whole},
     properties::{self, Left, Property},
     write::{SbomInput, seconds},
@@ -43,6 +43,19 @@ pub(crate) fn spdx<'a>(input: &SbomInput<'a>, graph: &Graph) -> Document<'a> {
             ..unsaid()
         });
         relations.push(relation(ROOT, "CONTAINS", SYSTEM));
+    }
+    for (at, part) in input.parts.iter().enumerate() {
+        let id = format!("SPDXRef-part-{at}");
+        packages.push(Package {
+            id: id.clone(),
+            name: part.name.as_str().into(),
+            primary_package_purpose: "APPLICATION",
+            ..unsaid()
+        });
+        relations.push(relation(ROOT, "CONTAINS", &id));
+        for need in places(part, inventory).into_iter().filter_map(|at| refs.get(at)) {
+            relations.push(relation(&id, "DEPENDS_ON", need));
+        }
     }
     for name in graph.roots.iter().filter_map(|at| refs.get(*at)) {
         relations.push(relation(ROOT, "DEPENDS_ON", name));
