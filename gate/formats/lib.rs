@@ -7,5 +7,6 @@ pub mod oci;
 pub mod osv;
 pub mod report;
 pub mod sarif;
+pub mod sbom_diff;
 pub mod spdx;
 pub mod spdx3;

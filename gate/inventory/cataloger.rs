@@ -88,6 +88,7 @@ pub struct Catalog {
     passed_over: bool,
     is_target: bool,
     told_files: Option<Vec<String>>,
+    subject: Option<String>,
 }
 
 /// A request that a lockfile may answer.
@@ -111,6 +112,7 @@ impl Catalog {
             passed_over: false,
             is_target: false,
             told_files: None,
+            subject: None,
         }
     }
 
@@ -250,6 +252,18 @@ impl Catalog {
         for package in self.packages.iter_mut().filter(|package| package.scope == Scope::Unknown) {
             package.scope = scope;
         }
+    }
+
+    /// What an SBOM is about.
+    pub(crate) fn tell_subject(&mut self, name: &str) {
+        if !name.trim().is_empty() {
+            self.subject.get_or_insert_with(|| name.chars().take(1024).collect());
+        }
+    }
+
+    /// What the SBOM is about, where it says so.
+    pub(crate) fn take_subject(&mut self) -> Option<String> {
+        self.subject.take()
     }
 
     fn location(&self, line: u32) -> Location {

@@ -15,6 +15,8 @@ mod links;
 mod mutation;
 mod ownership;
 pub mod sbom;
+mod sbom_diff;
+mod sbom_merge;
 mod take;
 
 pub use cataloger::{Catalog, CatalogError, Cataloger};
@@ -22,5 +24,7 @@ pub use catalogers::{CATALOGERS, SYSTEM_CATALOGERS};
 pub use excerpt::{image_excerpt, is_excerpted};
 pub use image_pick::ImagePick;
 pub use image_wants::{IMAGE_START_BYTES, IMAGE_WANTS_VERSION, image_wants};
-pub use sbom::{OperatingSystem, SbomFormat, SbomInput, take_sbom, write_sbom};
+pub use sbom::{ReadSbom, SbomFormat, SbomInput, read_sbom, take_sbom, write_sbom};
+pub use sbom_diff::sbom_diff;
+pub use sbom_merge::{SbomPart, merge_sboms};
 pub use take::{VERSION, take_image_inventory, take_inventory};

@@ -34,9 +34,10 @@ mod write_spdx3;
 mod write_spdx_tag_value;
 
 pub use write::{
-    OperatingSystem, SbomFormat, SbomInput, UnknownSbomFormat, WriteError, write_sbom,
+    SbomFormat, SbomInput, UnknownSbomFormat, WriteError, write_sbom,
 };
 
+pub(crate) use graph::Graph;
 use json::Reader;
 use secgate_model::Inventory;
 
@@ -151,9 +152,23 @@ pub(crate) fn claim(name: &str) -> Option<Claim> {
     }
 }
 
+/// An SBOM that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadSbom {
+    /// What it says that it is about; its path where it does not say.
+    pub subject: String,
+    /// What is in it.
+    pub inventory: Inventory,
+}
+
 /// Reads one file that the user named, whatever its name: `None` when it is no SBOM by content or name, an error when it is
-/// one that cannot be read as a whole. `path` is what the inventory's locations say.
+/// one that cannot be read as a whole. `path` is what the inventory's locations say where the SBOM tells none.
 pub fn take_sbom(path: &str, bytes: &[u8]) -> Option<Result<Inventory, CatalogError>> {
+    read_sbom(path, bytes).map(|read| read.map(|sbom| sbom.inventory))
+}
+
+/// Like [`take_sbom`], and tells what the SBOM is about.
+pub fn read_sbom(path: &str, bytes: &[u8]) -> Option<Result<ReadSbom, CatalogError>> {
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
     let certain = claim(name) == Some(Claim::Certain);
     let text = match std::str::from_utf8(bytes) {
@@ -179,13 +194,14 @@ pub fn take_sbom(path: &str, bytes: &[u8]) -> Option<Result<Inventory, CatalogEr
         None if catalog.is_passed_over() => Vec::new(),
         None => vec![path.to_owned()],
     };
+    let subject = catalog.take_subject().unwrap_or_else(|| path.to_owned());
     let inventory = Inventory {
         packages: catalog.packages,
         unknowns: catalog.unknowns,
         files,
         distribution: None,
     };
-    Some(Ok(inventory.normalised()))
+    Some(Ok(ReadSbom { subject, inventory: inventory.normalised() }))
 }
 
 pub(crate) fn not_an_sbom() -> CatalogError {

@@ -233,7 +233,7 @@ fn still_unpinned(unpinned: Vec<Unpinned>, inventory: &Inventory) -> Vec<Unknown
 }
 
 /// The package's identity as its registry sees it (PEP 503 runs of separators; Cargo's `-` and `_`).
-fn plain(purl: &Purl) -> Purl {
+pub(crate) fn plain(purl: &Purl) -> Purl {
     if !matches!(purl.kind(), "pypi" | "cargo" | "nuget") {
         return purl.clone();
     }

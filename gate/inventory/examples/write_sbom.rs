@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         target: &target,
         inventory: &inventory,
         created: jiff::Timestamp::from_second(seconds)?,
-        operating_system: None,
+        parts: &[],
     };
     std::io::stdout().write_all(&write_sbom(&input, format)?)?;
     Ok(())

@@ -135,6 +135,11 @@ impl<'t, 'c> Assembly<'t, 'c> {
         }
     }
 
+    /// Says what the document is about, as a person calls it.
+    pub(crate) fn subject(&mut self, name: &str) {
+        self.catalog.tell_subject(name);
+    }
+
     /// Adds a component and returns its number.
     pub(crate) fn part(&mut self, part: Part<'t>) -> Result<u32, CatalogError> {
         self.parts += 1;

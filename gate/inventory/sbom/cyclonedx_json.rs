@@ -80,7 +80,8 @@ fn root<'t>(reader: &mut Reader<'t>, assembly: &mut Assembly<'t, '_>) -> Result<
     if reader.sort()? == Sort::Null {
         return reader.skip();
     }
-    let id = component(reader, assembly)?;
+    let (id, name) = component_and_name(reader, assembly)?;
+    assembly.subject(&name);
     assembly.root(id);
     Ok(())
 }
@@ -101,6 +102,13 @@ fn component<'t>(
     reader: &mut Reader<'t>,
     assembly: &mut Assembly<'t, '_>,
 ) -> Result<u32, CatalogError> {
+    component_and_name(reader, assembly).map(|(id, _)| id)
+}
+
+fn component_and_name<'t>(
+    reader: &mut Reader<'t>,
+    assembly: &mut Assembly<'t, '_>,
+) -> Result<(u32, Cow<'t, str>), CatalogError> {
     reader.sort()?;
     let line = reader.line();
     let mut part = Part { line, ..Part::default() };
@@ -162,12 +170,13 @@ fn component<'t>(
     for (path, line) in &occurrences {
         told.occurrence(path, *line);
     }
+    let name = part.name.clone();
     let id = assembly.part(part)?;
     assembly.tell(id, &told);
     for child in inner {
         assembly.nested(id, child, line)?;
     }
-    Ok(id)
+    Ok((id, name))
 }
 
 /// `{license: {id | name}}` or `{expression}`.

@@ -36,6 +36,9 @@ fn bom<'a>(xml: &'a Xml<'_>, assembly: &mut Assembly<'a, '_>) -> Result<(), Cata
         for component_node in children(metadata, "component") {
             let id = component(component_node, xml, assembly, 0)?;
             assembly.root(id);
+            if let Some(name) = children(component_node, "name").next() {
+                assembly.subject(words(name));
+            }
         }
         let mut told = Told::default();
         properties(metadata, &mut told);

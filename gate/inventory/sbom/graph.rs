@@ -2,6 +2,8 @@ use std::collections::HashMap;
 
 use secgate_model::{Inventory, Package, Purl, Target, TargetKind};
 
+use crate::SbomPart;
+
 /// Who needs whom in an inventory, by the packages' places in it.
 #[derive(Debug)]
 pub(crate) struct Graph {
@@ -41,6 +43,12 @@ impl Graph {
         }
         Self { roots, needs }
     }
+}
+
+/// The places of the packages that a part needs.
+pub(crate) fn places(part: &SbomPart, inventory: &Inventory) -> Vec<usize> {
+    let find = |purl: &Purl| inventory.packages.binary_search_by(|other| other.purl.cmp(purl));
+    part.needs.iter().filter_map(|purl| find(purl).ok()).collect()
 }
 
 /// The parents of a package that no relation of the document can tell: they are no packages of the inventory, or the package

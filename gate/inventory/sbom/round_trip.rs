@@ -5,7 +5,7 @@ use secgate_model::{
     Digest, Inventory, Location, Package, Purl, Scope, Target, TargetKind, Unknown, UnknownKind,
 };
 
-use super::{OperatingSystem, SbomFormat, SbomInput, recognise, take_sbom, write_sbom};
+use super::{SbomFormat, SbomInput, recognise, take_sbom, write_sbom};
 
 pub(crate) fn target(kind: TargetKind) -> Target {
     let digest = (kind == TargetKind::Image).then(|| Digest::sha256(&[7; 32]));
@@ -14,13 +14,14 @@ pub(crate) fn target(kind: TargetKind) -> Target {
 
 pub(crate) fn write(inventory: &Inventory, kind: TargetKind, format: SbomFormat) -> Vec<u8> {
     let target = target(kind);
-    let system = OperatingSystem { id: "debian", version: Some("12") };
+    let mut inventory = inventory.clone();
+    inventory.distribution = (kind == TargetKind::Image).then(|| "debian-12".to_owned());
     let input = SbomInput {
         tool_version: "0.1.0",
         target: &target,
-        inventory,
+        inventory: &inventory,
         created: "2026-01-02T03:04:05Z".parse().unwrap(),
-        operating_system: (kind == TargetKind::Image).then_some(system),
+        parts: &[],
     };
     write_sbom(&input, format).unwrap()
 }

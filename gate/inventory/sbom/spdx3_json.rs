@@ -108,6 +108,9 @@ impl<'t> Spdx3<'t, '_> {
                 self.relationship(element, line)?;
             }
             "SpdxDocument" | "software_Sbom" | "Bom" | "Bundle" => {
+                if class == "SpdxDocument" {
+                    self.assembly.subject(&element.part.name);
+                }
                 if let Some(name) = element.part.id {
                     let id = self.assembly.define(name);
                     self.documents.insert(id);

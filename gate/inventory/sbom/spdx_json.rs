@@ -25,6 +25,11 @@ pub(crate) fn catalog_spdx_json(text: &str, catalog: &mut Catalog) -> Result<(),
             "SPDXID" => {
                 assembly.define(reader.text("SPDXID")?);
             }
+            "name" => {
+                if let Some(name) = reader.text_or_skip()? {
+                    assembly.subject(&name);
+                }
+            }
             "documentDescribes" => reader.list("documentDescribes", |reader| {
                 reader.sort()?;
                 let line = reader.line();

@@ -59,6 +59,7 @@ fn document<'t>(
                 check_version(&value, line)?;
                 version = true;
             }
+            "DocumentName" => assembly.subject(&value),
             "PackageName" => {
                 let next = Part { line, name: value, ..Part::default() };
                 end(package.replace((next, Told::default())), assembly)?;

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use secgate_formats::cyclonedx::SpecVersion;
 use secgate_model::{Inventory, Target};
 
+use crate::SbomPart;
+
 use super::{
     graph::Graph, write_cyclonedx::cyclonedx, write_cyclonedx_xml::cyclonedx_xml, write_spdx::spdx,
     write_spdx_tag_value::spdx_tag_value, write_spdx3::spdx3,
@@ -90,11 +92,11 @@ impl FromStr for SbomFormat {
 
 /// The distribution that a target's operating system is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OperatingSystem<'a> {
+pub(crate) struct OperatingSystem<'a> {
     /// `ID` of `os-release`: `debian`.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// `VERSION_ID`: `12`.
-    pub version: Option<&'a str>,
+    pub(crate) version: Option<&'a str>,
 }
 
 /// Everything that an SBOM is made of.
@@ -108,8 +110,19 @@ pub struct SbomInput<'a> {
     pub inventory: &'a Inventory,
     /// The time that the document carries, written in whole seconds. The same time gives the same bytes.
     pub created: Timestamp,
-    /// The distribution, where there is one.
-    pub operating_system: Option<OperatingSystem<'a>>,
+    /// What the SBOMs that this one was merged from were about; none otherwise. Each is a component with its own dependencies.
+    pub parts: &'a [SbomPart],
+}
+
+impl<'a> SbomInput<'a> {
+    /// The distribution, where the inventory tells one.
+    pub(crate) fn operating_system(&self) -> Option<OperatingSystem<'a>> {
+        let label = self.inventory.distribution.as_deref()?;
+        Some(match label.rsplit_once('-') {
+            Some((id, version)) => OperatingSystem { id, version: Some(version) },
+            None => OperatingSystem { id: label, version: None },
+        })
+    }
 }
 
 /// Why an SBOM cannot be written.
@@ -128,7 +141,7 @@ pub enum WriteError {
 /// Reading it back ([`take_sbom`](crate::take_sbom)) gives the inventory again: packages with scope, direct, parents, licences,
 /// hashes, source and owner, places with line and layer, the files that were read, and the gaps: an SBOM of a partial inventory
 /// is itself partial. What is lost: in XML and tag-value, control characters (shown as pictures) and white space around a licence;
-/// a package's 65th licence and on.
+/// a package's 65th licence and on; of merged SBOMs, which package came from which.
 pub fn write_sbom(input: &SbomInput<'_>, format: SbomFormat) -> Result<Vec<u8>, WriteError> {
     let sorted = input.inventory.packages.is_sorted_by(|one, two| one.purl < two.purl)
         && input.inventory.unknowns.is_sorted()

@@ -7,7 +7,7 @@ use secgate_formats::cyclonedx::{
 use secgate_model::{Package, Scope, TargetKind};
 
 use super::{
-    graph::{Graph, foreign_parents, hashes, names, target_purl, target_version},
+    graph::{Graph, foreign_parents, hashes, names, places, target_purl, target_version},
     license_form::{Form, form},
     properties::{self, Left},
     write::{SbomInput, seconds},
@@ -28,7 +28,7 @@ pub(crate) fn cyclonedx<'a>(input: &SbomInput<'a>, graph: &Graph, version: SpecV
         list.iter().filter_map(|at| refs.get(*at)).map(|name| name.clone().into()).collect()
     };
     let mut roots = named(&graph.roots);
-    if let Some(system) = input.operating_system {
+    if let Some(system) = input.operating_system() {
         components.push(Component {
             sort: "operating-system",
             bom_ref: Some(SYSTEM.into()),
@@ -37,6 +37,19 @@ pub(crate) fn cyclonedx<'a>(input: &SbomInput<'a>, graph: &Graph, version: SpecV
             ..Component::default()
         });
         roots.insert(0, SYSTEM.into());
+    }
+    // No version and no purl: a reader takes it for a group, and sees through it.
+    for (at, part) in input.parts.iter().enumerate() {
+        let name: Cow<'_, str> = format!("secgate:part:{at}").into();
+        components.push(Component {
+            sort: "application",
+            bom_ref: Some(name.clone()),
+            name: part.name.as_str().into(),
+            ..Component::default()
+        });
+        dependencies
+            .push(Dependency { from: name.clone(), depends_on: named(&places(part, inventory)) });
+        roots.push(name);
     }
     dependencies.push(Dependency { from: ROOT.into(), depends_on: roots });
     for (at, (package, name)) in inventory.packages.iter().zip(&refs).enumerate() {

@@ -7,7 +7,7 @@ use secgate_formats::spdx::{
 use secgate_model::TargetKind;
 
 use super::{
-    graph::{Graph, foreign_parents, hashes, names, target_purl, target_version},
+    graph::{Graph, foreign_parents, hashes, names, places, target_purl, target_version},
     license_form::{LIST_VERSION, declared, identifier, is_whole},
     properties::{self, Left, Property},
     write::{SbomInput, seconds},
@@ -34,7 +34,7 @@ pub(crate) fn spdx<'a>(input: &SbomInput<'a>, graph: &Graph) -> Document<'a> {
     let mut packages = Vec::with_capacity(refs.len() + 2);
     packages.push(root(input));
     let mut relations = vec![relation(DOCUMENT, "DESCRIBES", ROOT)];
-    if let Some(system) = input.operating_system {
+    if let Some(system) = input.operating_system() {
         packages.push(Package {
             id: SYSTEM.to_owned(),
             name: system.id.into(),
@@ -43,6 +43,19 @@ pub(crate) fn spdx<'a>(input: &SbomInput<'a>, graph: &Graph) -> Document<'a> {
             ..unsaid()
         });
         relations.push(relation(ROOT, "CONTAINS", SYSTEM));
+    }
+    for (at, part) in input.parts.iter().enumerate() {
+        let id = format!("SPDXRef-part-{at}");
+        packages.push(Package {
+            id: id.clone(),
+            name: part.name.as_str().into(),
+            primary_package_purpose: "APPLICATION",
+            ..unsaid()
+        });
+        relations.push(relation(ROOT, "CONTAINS", &id));
+        for need in places(part, inventory).into_iter().filter_map(|at| refs.get(at)) {
+            relations.push(relation(&id, "DEPENDS_ON", need));
+        }
     }
     for name in graph.roots.iter().filter_map(|at| refs.get(*at)) {
         relations.push(relation(ROOT, "DEPENDS_ON", name));

@@ -7,7 +7,7 @@ use secgate_formats::spdx3::{
 use secgate_model::TargetKind;
 
 use super::{
-    graph::{Graph, foreign_parents, hashes, names, target_purl, target_version},
+    graph::{Graph, foreign_parents, hashes, names, places, target_purl, target_version},
     license_form::{declared, identifier, is_whole},
     properties::{self, Left, Property},
     write::{SbomInput, seconds},
@@ -23,18 +23,14 @@ pub(crate) fn spdx3<'a>(input: &SbomInput<'a>, graph: &Graph, identity: &str) ->
     writer.front(input);
     let root = writer.iri("root");
     writer.elements.push(Element::Package(root_package(input, root.clone())));
-    if let Some(system) = input.operating_system {
+    if let Some(system) = input.operating_system() {
         let spdx_id = writer.iri("operating-system");
-        writer.elements.push(Element::Package(Package {
-            spdx_id: spdx_id.clone(),
-            creation_info: CREATION,
-            name: system.id.into(),
-            version: system.version.map(Cow::Borrowed),
-            url: None,
-            purpose: "operatingSystem",
-            source_info: None,
-            verified_using: Vec::new(),
-        }));
+        writer.elements.push(Element::Package(group(
+            spdx_id.clone(),
+            system.id.into(),
+            system.version.map(Cow::Borrowed),
+            "operatingSystem",
+        )));
         writer.relation(&root, "contains", vec![spdx_id], None);
     }
     let refs: Vec<String> = inventory
@@ -45,6 +41,17 @@ pub(crate) fn spdx3<'a>(input: &SbomInput<'a>, graph: &Graph, identity: &str) ->
     let named = |list: &[usize]| -> Vec<String> {
         list.iter().filter_map(|at| refs.get(*at)).cloned().collect()
     };
+    for (at, part) in input.parts.iter().enumerate() {
+        let spdx_id = writer.iri(&format!("part-{at}"));
+        writer.elements.push(Element::Package(group(
+            spdx_id.clone(),
+            part.name.as_str().into(),
+            None,
+            "application",
+        )));
+        writer.relation(&spdx_id, "dependsOn", named(&places(part, inventory)), None);
+        writer.relation(&root, "contains", vec![spdx_id], None);
+    }
     writer.relation(&root, "dependsOn", named(&graph.roots), completeness);
     let mut licenses: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut explained: BTreeMap<String, String> = BTreeMap::new();
@@ -201,6 +208,25 @@ impl<'a> Writer<'a> {
             };
             self.elements.push(Element::LicenseExpression(element));
         }
+    }
+}
+
+/// A package that has parts and no purl.
+fn group<'a>(
+    spdx_id: String,
+    name: Cow<'a, str>,
+    version: Option<Cow<'a, str>>,
+    purpose: &'static str,
+) -> Package<'a> {
+    Package {
+        spdx_id,
+        creation_info: CREATION,
+        name,
+        version,
+        url: None,
+        purpose,
+        source_info: None,
+        verified_using: Vec::new(),
     }
 }
 
