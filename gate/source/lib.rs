@@ -17,6 +17,8 @@ mod image_document;
 mod image_error;
 mod image_load;
 mod image_plan;
+#[cfg(test)]
+mod image_tests;
 mod inflate;
 mod layer;
 mod layer_cache;
@@ -25,6 +27,8 @@ mod layout;
 mod limits;
 mod local;
 mod merge;
+#[cfg(test)]
+mod merge_tests;
 mod pick;
 mod platform;
 mod reference;
@@ -34,6 +38,10 @@ mod tar;
 mod tar_header;
 mod tar_pax;
 mod tar_sparse;
+#[cfg(test)]
+mod tar_tests;
+#[cfg(test)]
+mod testing;
 mod tree;
 
 pub use archive_stream::open_stream;

@@ -158,12 +158,12 @@ mod tests {
 
     #[test]
     fn sparse_maps_are_read_in_both_old_ways() {
-        let old = b"22 GNU.sparse.offset=1\n24 GNU.sparse.numbytes=2\n20 GNU.sparse.size=9\n";
+        let old = b"23 GNU.sparse.offset=1\n25 GNU.sparse.numbytes=2\n21 GNU.sparse.size=9\n";
         let pax = read_pax(old).unwrap();
         assert_eq!((pax.sparse.map, pax.sparse.size), (vec![1, 2], Some(9)));
-        let pax = read_pax(b"25 GNU.sparse.map=1,2,5,1\n").unwrap();
+        let pax = read_pax(b"26 GNU.sparse.map=1,2,5,1\n").unwrap();
         assert_eq!(pax.sparse.map, [1, 2, 5, 1]);
-        assert!(read_pax(b"24 GNU.sparse.numbytes=2\n").is_err());
-        assert!(read_pax(b"22 GNU.sparse.map=1,,2\n").is_err());
+        assert!(read_pax(b"25 GNU.sparse.numbytes=2\n").is_err());
+        assert!(read_pax(b"23 GNU.sparse.map=1,,2\n").is_err());
     }
 }
