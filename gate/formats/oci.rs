@@ -18,8 +18,10 @@ pub const MANIFEST: [&str; 2] = [
 ];
 
 /// Media types of an image's configuration.
-pub const CONFIG: [&str; 2] =
-    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+pub const CONFIG: [&str; 2] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+];
 
 /// The empty JSON object that stands where an artifact has no configuration.
 pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
