@@ -35,7 +35,7 @@ pub(crate) struct Call<'a> {
     pub(crate) to: To,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-    /// Whether a try that ended without an answer may be made again.
+    /// Whether a try that failed may be made again as it is.
     pub(crate) repeat: bool,
     /// Read the body up to so many bytes; `None` leaves it as a stream.
     pub(crate) collect: Option<u64>,
@@ -86,9 +86,8 @@ impl Client {
                 Err(_) => Fault::Final(ErrorKind::Slow("it did not end in time".to_owned())),
             };
             let fault = match fault {
-                Fault::Passing(kind @ (ErrorKind::Unreachable(_) | ErrorKind::Slow(_)), _)
-                    if !call.repeat =>
-                {
+                // Half of it may have been done: whoever asked finds out before asking again. 429 did nothing.
+                Fault::Passing(kind, _) if !call.repeat && kind != ErrorKind::TooManyRequests => {
                     Fault::Final(kind)
                 }
                 fault => fault,

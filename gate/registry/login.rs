@@ -1,9 +1,9 @@
 //! Who to be to a registry: what the caller gives, what the files of logins say, what Amazon grants; in this order.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{
-    client::Client, credential::Credential, docker_config::Found, error::ErrorKind,
+    client::Client, credential::Credential, docker_config::Found, ecr::EcrHost, error::ErrorKind,
     profile::Profile, repository::Repository,
 };
 
@@ -19,6 +19,7 @@ impl Client {
         &self,
         profile: &Profile,
         repository: &Repository,
+        end: Instant,
     ) -> Result<(Option<Credential>, Duration), ErrorKind> {
         if let Some(credential) = &profile.host.credential {
             return Ok((Some(credential.clone()), LIFE));
@@ -34,6 +35,11 @@ impl Client {
                     return Ok((credential, LIFE));
                 }
             }
+        }
+        if let (Some(aws), Some(host)) = (&self.options().aws, EcrHost::read(repository.host()))
+            && let Some((credential, life)) = self.ecr(aws, &host, end).await?
+        {
+            return Ok((Some(credential), life));
         }
         Ok((None, LIFE))
     }

@@ -37,7 +37,11 @@ impl Profile {
         let own = own.map(|(_, host)| host.clone()).unwrap_or_default();
         // Docker's own registry answers under another name than the one that people write.
         let api = if key == "docker.io" { "registry-1.docker.io" } else { host };
-        let guard = Arc::new(guard(without_port(api), options)?);
+        let guard = Arc::new(Guard {
+            registry: without_port(api).to_owned(),
+            policy: options.addresses.clone(),
+            proxies: proxies(options)?,
+        });
         let http = http(&guard, options, Some(&own))?;
         Ok(Self {
             http,
@@ -81,14 +85,17 @@ impl Profile {
     }
 }
 
-fn guard(registry: &str, options: &Options) -> Result<Guard, ErrorKind> {
-    let mut proxies = Vec::new();
-    for proxy in [&options.proxy.http, &options.proxy.https].into_iter().flatten() {
-        let url = Url::parse(proxy.reveal());
-        let host = url.ok().and_then(|url| url.host_str().map(str::to_owned));
-        proxies.push(host.ok_or_else(|| ErrorKind::Input("the proxy is no address".to_owned()))?);
-    }
-    Ok(Guard { registry: registry.to_owned(), policy: options.addresses.clone(), proxies })
+/// The hosts of the proxies: the caller configured them, so they may be anywhere.
+pub(crate) fn proxies(options: &Options) -> Result<Vec<String>, ErrorKind> {
+    [&options.proxy.http, &options.proxy.https]
+        .into_iter()
+        .flatten()
+        .map(|proxy| {
+            let url = Url::parse(proxy.reveal());
+            let host = url.ok().and_then(|url| url.host_str().map(str::to_owned));
+            host.ok_or_else(|| ErrorKind::Input("the proxy is no address".to_owned()))
+        })
+        .collect()
 }
 
 /// A client that follows nothing, repeats nothing and unpacks nothing: all of that is decided above it.

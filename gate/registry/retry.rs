@@ -101,14 +101,6 @@ pub(crate) enum Fault {
     Final(ErrorKind),
 }
 
-impl Fault {
-    pub(crate) fn kind(self) -> ErrorKind {
-        match self {
-            Self::Passing(kind, _) | Self::Final(kind) => kind,
-        }
-    }
-}
-
 impl From<ErrorKind> for Fault {
     fn from(kind: ErrorKind) -> Self {
         Self::Final(kind)

@@ -97,7 +97,7 @@ impl Client {
         if known.is_some() && known.as_ref() != sent {
             return Ok(());
         }
-        let (credential, life) = self.credential(profile, call.repository).await?;
+        let (credential, life) = self.credential(profile, call.repository, call.end).await?;
         if let Some(Credential::Bearer(token)) = &credential {
             return self.keep(call, sent, &format!("Bearer {}", token.reveal()), LONGEST_LIFE);
         }
