@@ -33,9 +33,7 @@ mod write_spdx;
 mod write_spdx3;
 mod write_spdx_tag_value;
 
-pub use write::{
-    SbomFormat, SbomInput, UnknownSbomFormat, WriteError, write_sbom,
-};
+pub use write::{SbomFormat, SbomInput, UnknownSbomFormat, WriteError, write_sbom};
 
 pub(crate) use graph::Graph;
 use json::Reader;
