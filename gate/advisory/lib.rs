@@ -53,5 +53,6 @@ pub use matching::{Group, Matches, match_package};
 pub use record::{Affected, Bound, Record};
 pub use starter::starter;
 pub use status::{Enrichment, Source, Status};
+pub use swap::install;
 pub use update::{Progress, Silent, UpdateError, UpdateOptions, Updated, build, update};
 pub use vendor_word::VendorWord;

@@ -22,6 +22,25 @@ pub(crate) fn replace(
     Ok(fresh.status().clone())
 }
 
+/// Puts a database that came from elsewhere in the place of the one at `path`, after every byte of it has been checked. What
+/// is there stays when anything is wrong, and when `accept` says no to what the new one is.
+///
+/// # Errors
+/// When the bytes are no intact database of this version's format, when `accept` refuses, or when the file cannot be written.
+pub fn install(
+    path: &Path,
+    bytes: Vec<u8>,
+    accept: impl FnOnce(&Status) -> Result<(), String>,
+) -> Result<Status, UpdateError> {
+    let fresh = Database::from_vec(bytes)?;
+    fresh.verify()?;
+    fresh.seen()?;
+    accept(fresh.status()).map_err(UpdateError::Refused)?;
+    let room = path.parent().filter(|room| !room.as_os_str().is_empty());
+    write(path, room.unwrap_or(Path::new(".")), fresh.file())?;
+    Ok(fresh.status().clone())
+}
+
 const PREFIX: &str = ".secgate-db-";
 
 /// Writes the new file beside the old one, makes sure that it is on disk, and renames it over.

@@ -101,6 +101,9 @@ pub enum UpdateError {
     /// What was written cannot be read back.
     #[error("the new database is not usable: {0}")]
     Database(#[from] DatabaseError),
+    /// It is not what the caller takes.
+    #[error("{0}")]
+    Refused(String),
     /// The machine has no thread or socket to give.
     #[error("cannot start: {0}")]
     Start(io::Error),

@@ -181,6 +181,15 @@ pub(crate) struct ImageSource {
     /// Remember no layers
     #[arg(long, conflicts_with = "layer_cache")]
     pub(crate) no_layer_cache: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistrySource,
+}
+
+/// How registries are spoken to. Logins come from docker's and podman's files and their credential helpers, from
+/// `SECGATE_REGISTRY_USERNAME` and `SECGATE_REGISTRY_PASSWORD`, and for Amazon's registry from the AWS environment.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Registry")]
+pub(crate) struct RegistrySource {
     /// File with certificates (PEM) that registries are trusted by, besides the usual ones; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) registry_ca: Vec<PathBuf>,
@@ -397,6 +406,50 @@ pub(crate) enum DbCommand {
     Status(DbStatusArgs),
     /// Build a database from a folder, offline: an OSV export, or a RustSec checkout
     Build(DbBuildArgs),
+    /// Put the database into a registry of your own
+    Push(DbPushArgs),
+    /// Take the database from a registry of your own
+    Pull(DbPullArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DbPushArgs {
+    /// REGISTRY/REPOSITORY:TAG
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    /// Advisory database file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Configuration file; otherwise secgate.yaml is looked for upwards
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: RegistrySource,
+    #[command(flatten)]
+    pub(crate) talk: Talk,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DbPullArgs {
+    /// REGISTRY/REPOSITORY:TAG, or …@sha256:DIGEST
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    /// Policy file, or `builtin:default`, `builtin:strict`: how old the database may be, and whether it may be unsigned
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<String>,
+    /// Take it although the database here has newer advisories
+    #[arg(long)]
+    pub(crate) replace_newer: bool,
+    /// Advisory database file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Configuration file; otherwise secgate.yaml is looked for upwards
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: RegistrySource,
+    #[command(flatten)]
+    pub(crate) talk: Talk,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod db;
+pub(crate) mod db_registry;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod gate;

@@ -16,7 +16,12 @@ use secgate_source::{
     Image, ImageOptions, Reference, RegistryReference, Wanted, open_image, open_stream,
 };
 
-use crate::{args::ImageSource, environment, exit::Failure, open_image::failed};
+use crate::{
+    args::{ImageSource, RegistrySource},
+    environment,
+    exit::Failure,
+    open_image::failed,
+};
 
 /// A credential helper that asks a person something must not hold up a pipeline for ever.
 const HELPER_LIMIT: Duration = Duration::from_secs(30);
@@ -31,7 +36,7 @@ pub(crate) fn open(
 ) -> Result<Vec<Image>, Failure> {
     match reference {
         Reference::Registry(named) => {
-            let registry = registry(named, source)?;
+            let registry = registry(named, &source.registry)?;
             open_image(&registry, &named.wanted(), options).map_err(|error| failed(&error))
         }
         Reference::DockerDaemon(name) => {
@@ -59,7 +64,7 @@ fn from_engine(
 /// The repository that a reference names, with what this machine knows of logins, proxies and authorities.
 pub(crate) fn registry(
     named: &RegistryReference,
-    source: &ImageSource,
+    source: &RegistrySource,
 ) -> Result<Registry, Failure> {
     let repository =
         Repository::new(&named.host, &named.repository).map_err(|error| told(&error))?;
@@ -67,7 +72,7 @@ pub(crate) fn registry(
     Registry::new(client, repository).map_err(|error| told(&error))
 }
 
-fn client_options(source: &ImageSource, host: &str) -> Result<Options, Failure> {
+fn client_options(source: &RegistrySource, host: &str) -> Result<Options, Failure> {
     let mut hosts: BTreeMap<String, HostOptions> = BTreeMap::new();
     for host in &source.insecure_registry {
         hosts.entry(host.to_ascii_lowercase()).or_default().transport = Transport::Insecure;

@@ -32,6 +32,7 @@ pub(crate) fn link(
         owner = draft.owner.or(owner);
         evidence.advisories = draft.evidence.advisories.unwrap_or(evidence.advisories);
         evidence.starter = draft.evidence.starter.unwrap_or(evidence.starter);
+        evidence.unsigned = draft.evidence.unsigned.unwrap_or(evidence.unsigned);
         evidence.undated_tools = draft.evidence.undated_tools.unwrap_or(evidence.undated_tools);
         evidence.epss = draft.evidence.epss.or(evidence.epss);
         evidence.kev = draft.evidence.kev.or(evidence.kev);

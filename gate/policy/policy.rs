@@ -80,6 +80,16 @@ impl Policy {
         )
     }
 
+    /// How old the advisories may be.
+    pub fn advisory_age(&self) -> SignedDuration {
+        self.evidence.advisories
+    }
+
+    /// Whether an advisory database that comes from a registry may be without a signature.
+    pub fn accepts_unsigned_database(&self) -> bool {
+        self.evidence.unsigned
+    }
+
     /// Whether a stage counts only what the baseline does not hold.
     pub fn is_against_new(&self, stage: &str) -> bool {
         self.stage(stage).is_some_and(|stage| stage.against == Against::New)
@@ -143,6 +153,8 @@ pub(crate) struct EvidenceRules {
     pub(crate) advisories: SignedDuration,
     /// Whether the embedded starter set is enough.
     pub(crate) starter: bool,
+    /// Whether a database from a registry may come without a signature.
+    pub(crate) unsigned: bool,
     /// Whether reports of other tools may leave out which advisories they used.
     pub(crate) undated_tools: bool,
     /// `None`: enforced with the default only where a rule reads it.
@@ -161,6 +173,7 @@ impl Default for EvidenceRules {
         Self {
             advisories: DEFAULT_ADVISORY_AGE,
             starter: false,
+            unsigned: false,
             undated_tools: false,
             epss: None,
             kev: None,

@@ -24,7 +24,7 @@ pub(crate) const POLICY_FIELDS: &[&str] =
     &["apiVersion", "kind", "metadata", "extends", "evidence", "tools", "teams", "stages", "rules"];
 pub(crate) const METADATA_FIELDS: &[&str] = &["name", "owner", "description"];
 pub(crate) const EVIDENCE_FIELDS: &[&str] = &["advisories", "epss", "kev", "scanners"];
-pub(crate) const ADVISORIES_FIELDS: &[&str] = &["max_age", "starter", "undated_tools"];
+pub(crate) const ADVISORIES_FIELDS: &[&str] = &["max_age", "starter", "undated_tools", "unsigned"];
 pub(crate) const STAGE_FIELDS: &[&str] = &["use", "against", "scanners", "optional", "require"];
 pub(crate) const RULE_FIELDS: &[&str] =
     &["title", "match", "when", "require", "grace", "action", "waivable", "effective_on", "help"];
@@ -55,6 +55,7 @@ pub(crate) struct Draft {
 pub(crate) struct EvidenceDraft {
     pub(crate) advisories: Option<SignedDuration>,
     pub(crate) starter: Option<bool>,
+    pub(crate) unsigned: Option<bool>,
     pub(crate) undated_tools: Option<bool>,
     pub(crate) epss: Option<SignedDuration>,
     pub(crate) kev: Option<SignedDuration>,
@@ -150,6 +151,7 @@ fn evidence(node: &Node, refs: &mut ScannerRefs, sink: &mut Sink<'_>) -> Option<
             let inner = Fields::read(node, "advisories", ADVISORIES_FIELDS, sink)?;
             draft.advisories = inner.get("max_age").and_then(|node| age(node, "max_age", sink));
             draft.starter = inner.get("starter").and_then(|node| allow(node, "starter", sink));
+            draft.unsigned = inner.get("unsigned").and_then(|node| allow(node, "unsigned", sink));
             draft.undated_tools =
                 inner.get("undated_tools").and_then(|node| allow(node, "undated_tools", sink));
         } else {

@@ -31,6 +31,8 @@ pub(crate) fn run(command: &DbCommand) -> Outcome {
         DbCommand::Update(args) => update(args),
         DbCommand::Status(args) => status(args),
         DbCommand::Build(args) => build(args),
+        DbCommand::Push(args) => super::db_registry::push(args),
+        DbCommand::Pull(args) => super::db_registry::pull(args),
     }
 }
 
