@@ -141,6 +141,11 @@ pub(crate) struct RunArgs {
     /// Stage to run; may be repeated. Without it, every stage of the configuration
     #[arg(long, value_name = "STAGE")]
     pub(crate) stage: Vec<String>,
+    /// The image that image stages judge, as for `secgate image`; otherwise that of the configuration
+    #[arg(long, value_name = "REF")]
+    pub(crate) image: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: ImageSource,
     #[command(flatten)]
     pub(crate) common: Common,
 }

@@ -21,6 +21,8 @@ pub(crate) struct Config {
     vex: Vec<PathBuf>,
     /// The folder that is scanned.
     path: Option<PathBuf>,
+    /// The image that image stages judge, as for `secgate image`.
+    pub(crate) image: Option<String>,
     /// Globs of paths that are left out.
     pub(crate) exclude: Vec<String>,
     /// The stages that `run` runs when none is named.
@@ -39,6 +41,8 @@ pub(crate) struct Config {
 pub(crate) struct Reports {
     folder: Option<PathBuf>,
     pub(crate) formats: Vec<String>,
+    /// SBOM formats that are written beside them.
+    pub(crate) sboms: Vec<String>,
 }
 
 /// Where advisories come from.
@@ -140,6 +144,16 @@ impl Config {
         self.path
             .as_ref()
             .map_or_else(|| self.folder.clone().unwrap_or_else(|| ".".into()), |path| self.at(path))
+    }
+
+    /// The image that image stages judge. Like every path of the file, that of a local image is relative to the file's folder.
+    pub(crate) fn image(&self) -> Option<String> {
+        let text = self.image.as_ref()?;
+        let local = ["oci:", "oci-archive:", "docker-archive:"];
+        Some(match local.iter().find_map(|scheme| Some((scheme, text.strip_prefix(scheme)?))) {
+            Some((scheme, path)) => format!("{scheme}{}", self.at(Path::new(path)).display()),
+            None => text.clone(),
+        })
     }
 
     /// The policy: `builtin:default` where nobody says.
