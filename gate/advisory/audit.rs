@@ -186,7 +186,7 @@ impl Tally {
                 match class {
                     Outside::Distribution => Problem {
                         location: None,
-                        message: format!("{packages} of type {name} were not judged: this version has no rules for distributions"),
+                        message: format!("{packages} of type {name} were not judged: this version has no rules for them"),
                         hint: None,
                         gap: true,
                     },

@@ -42,6 +42,7 @@ mod tables;
 #[cfg(test)]
 mod update_tests;
 
+pub use amazon::amazon_records;
 pub use amazon_source::AmazonSource;
 pub use audit::{Audit, AuditOptions};
 pub use database::{Database, DatabaseError, Epss};

@@ -75,9 +75,11 @@ fn names_sources(ecosystem: &str) -> bool {
 
 fn deb_key(name: String, version: &str, source: Option<(String, String)>) -> (String, String) {
     let Some((source, told)) = source else { return (name, without_rebuild(version).to_owned()) };
-    // Debian signs its kernels in a source package of their own, under the version of the kernel.
-    if source.starts_with("linux-signed") {
-        return ("linux".to_owned(), without_rebuild(version).to_owned());
+    // Debian and Ubuntu sign their kernels in a source package of their own, under the version of the kernel.
+    if let Some(kernel) = source.strip_prefix("linux-signed") {
+        let is_flavour = !matches!(kernel, "" | "-amd64" | "-arm64" | "-i386");
+        let kernel = if is_flavour { kernel } else { "" };
+        return (format!("linux{kernel}"), without_rebuild(version).to_owned());
     }
     let told = if told.is_empty() { without_rebuild(version).to_owned() } else { told };
     (source, told)
@@ -228,6 +230,11 @@ mod tests {
             "pkg:deb/debian/linux-image-6.1.0-25-amd64@6.1.106-3",
             Some(("linux-signed-amd64", "6.1.106+3")),
             ("linux", "6.1.106-3"),
+        );
+        debian(
+            "pkg:deb/ubuntu/linux-image-6.5.0-15-generic@6.5.0-15.15?arch=amd64",
+            Some(("linux-signed-hwe-6.5", "6.5.0-15.15")),
+            ("linux-hwe-6.5", "6.5.0-15.15"),
         );
     }
 
