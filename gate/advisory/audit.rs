@@ -99,7 +99,7 @@ impl Scanner for Audit<'_> {
             )));
         }
         scan.problems.extend(self.old_tables(job.now));
-        scan.problems.extend(ended_releases(&inventory.packages, job.now));
+        scan.problems.extend(ended_releases(&inventory.packages, None, job.now));
         scan.detail = format!(
             "{} packages in {} files against {} advisories{}",
             inventory.packages.len(),

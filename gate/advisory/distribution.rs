@@ -120,10 +120,29 @@ pub(crate) fn place(purl: &Purl) -> Result<Placed, Unplaced> {
         Some((id, version)) => (id.unwrap_or(space.unwrap_or_default()), version.as_str()),
         None => (space.unwrap_or_default(), ""),
     };
-    let release = release(ecosystem, id, version)
+    let release = Release::of(ecosystem, id, version)
         .or_else(|| told.is_none().then(|| by_mark(ecosystem, purl.version()?))?)
         .ok_or(Unplaced::NoRelease)?;
     Ok(Placed { ecosystem, release })
+}
+
+/// The distribution that a target says it is made from, in the form of a `distro` qualifier (`debian-12`).
+///
+/// # Errors
+/// When it is none that advisories are known for, or does not tell its release.
+pub(crate) fn place_label(label: &str) -> Result<Placed, Unplaced> {
+    let label = label.trim().to_ascii_lowercase();
+    for kind in ["deb", "apk", "rpm"] {
+        let (id, version) = split_distro(kind, &label);
+        if let Some(id) = id
+            && let Some(ecosystem) = by_id(kind, id)
+        {
+            return Release::of(ecosystem, id, &version)
+                .map(|release| Placed { ecosystem, release })
+                .ok_or(Unplaced::NoRelease);
+        }
+    }
+    Err(Unplaced::Unknown)
 }
 
 /// `suse` is the namespace of both, and only the qualifier tells which.
@@ -172,10 +191,6 @@ fn split_distro<'t>(kind: &str, text: &'t str) -> (Option<&'t str>, String) {
     // Another distribution's id: it is kept so that it contradicts.
     let (id, version) = text.split_once('-').unwrap_or((text, ""));
     (Some(id), version.to_owned())
-}
-
-fn release(ecosystem: &str, id: &str, version: &str) -> Option<Release> {
-    Release::of(ecosystem, id, version)
 }
 
 /// The release that a version's own mark names.
@@ -273,6 +288,19 @@ mod tests {
         check("pkg:apk/alpine/a@1.0-r0", Err(Unplaced::NoRelease));
         // What is told and not understood is not overruled by a guess.
         check("pkg:deb/debian/a@1.0-1%2Bdeb12u2?distro=debian-", Err(Unplaced::NoRelease));
+    }
+
+    #[test]
+    fn a_target_says_what_it_is_made_from() {
+        let found = |label: &str| {
+            place_label(label).map(|placed| format!("{}:{}", placed.ecosystem, placed.release))
+        };
+        assert_eq!(found("debian-12"), Ok("Debian:12".to_owned()));
+        assert_eq!(found("almalinux-9.3"), Ok("AlmaLinux:9".to_owned()));
+        assert_eq!(found("alpine-3.18.4"), Ok("Alpine:v3.18".to_owned()));
+        assert_eq!(found("wolfi-20230201"), Ok("Wolfi:".to_owned()));
+        assert_eq!(found("void-1"), Err(Unplaced::Unknown));
+        assert_eq!(found("debian"), Err(Unplaced::NoRelease));
     }
 
     #[test]
