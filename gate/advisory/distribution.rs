@@ -107,8 +107,10 @@ pub(crate) fn place(purl: &Purl) -> Result<Placed, Unplaced> {
     }
     let ecosystem = match (by_space, by_distro) {
         (Some(space), Some(distro)) if space != distro => {
-            // A rebuild keeps its parent's packages; a Chainguard image may hold packages of Wolfi.
-            if (space, distro) != ("Wolfi", "Chainguard") && !is_suse(space, distro) {
+            // An image of Chainguard may hold packages of Wolfi.
+            let is_chainguard = |name| matches!(name, "Wolfi" | "Chainguard");
+            let is_kin = is_chainguard(space) && is_chainguard(distro);
+            if !is_kin && !is_suse(space, distro) {
                 return Err(Unplaced::Contradicted);
             }
             if is_suse(space, distro) { distro } else { space }

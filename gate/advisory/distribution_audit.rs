@@ -11,6 +11,7 @@ use crate::{
     distribution_matching::{match_system_package, spoken},
     record::Bound,
     system_package::Wanted,
+    vendor_word::rating,
 };
 
 impl Audit<'_> {
@@ -42,18 +43,20 @@ impl Audit<'_> {
         }
         let found = match_system_package(self.database, &placed, &wanted)?;
         let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
-        for (mut group, status) in found.matches.groups.into_iter().zip(found.statuses) {
-            let is_unimportant = group.hits.iter().any(|(_, affected)| {
-                affected
-                    .vendor
-                    .as_ref()
-                    .is_some_and(|vendor| vendor.urgency.as_deref() == Some("unimportant"))
-            });
-            own_scores(&mut group);
+        for (group, status) in found.matches.groups.into_iter().zip(found.statuses) {
+            let urgencies: Vec<String> = group
+                .hits
+                .iter()
+                .filter_map(|(_, affected)| affected.vendor.as_ref()?.urgency.clone())
+                .collect();
+            let is_unimportant = urgencies.iter().any(|urgency| urgency == "unimportant");
             let mut finding = self.finding(target, inventory, package, group, has_kev)?;
             if is_unimportant {
                 // The distribution's word for its own build: there, and hardly worth an update.
                 finding.severity = Some(Severity::Low);
+            } else if finding.severity.is_none() {
+                let words = urgencies.iter().filter_map(|urgency| rating(urgency)?.parse().ok());
+                finding.severity = words.max();
             }
             tell(&mut finding, package, &wanted, status, is_unimportant);
             result.findings.push(finding);
@@ -130,36 +133,6 @@ fn unplaced_name(why: Unplaced, purl: &Purl) -> String {
         .chars()
         .take(80)
         .collect(),
-    }
-}
-
-/// Leaves the scores that are this flaw's own: those of records about it alone, and those that other sources give the CVE.
-/// A bulletin's scores are of the worst of its flaws, and count only where there is nothing better.
-fn own_scores(group: &mut Group) {
-    let borrowed: BTreeSet<String> = group
-        .hits
-        .iter()
-        .flat_map(|(text, _)| &text.scores)
-        .filter(|(flaw, _)| group.ids.contains(flaw))
-        .flat_map(|(_, vectors)| vectors.iter().cloned())
-        .collect();
-    let is_own =
-        |flaws: &[String]| flaws.iter().filter(|flaw| flaw.starts_with("CVE-")).count() <= 1;
-    let has_own = group
-        .hits
-        .iter()
-        .any(|(text, _)| is_own(&text.record.flaws) && !text.record.vectors.is_empty());
-    if !has_own && borrowed.is_empty() {
-        return;
-    }
-    for (text, _) in &mut group.hits {
-        if !is_own(&text.record.flaws) {
-            text.record.vectors.clear();
-        }
-    }
-    // The distribution's own score of its package counts before anybody else's.
-    if !has_own && let Some((text, _)) = group.hits.first_mut() {
-        text.record.vectors.extend(borrowed);
     }
 }
 

@@ -197,6 +197,7 @@ fn a_status_never_means_clean() {
             Some("end-of-life"),
             Severity::Critical,
         ),
+        (r#","ecosystem_specific":{"urgency":"low"}"#, None, Severity::Critical),
         (r#","database_specific":{"status":"no-dsa"}"#, Some("no-dsa"), Severity::Critical),
         (r#","database_specific":{"status":"postponed"}"#, Some("postponed"), Severity::Critical),
         (r#","database_specific":{"status":"ignored"}"#, Some("ignored"), Severity::Critical),
@@ -208,6 +209,19 @@ fn a_status_never_means_clean() {
         assert_eq!(finding.severity, Some(severity), "{extra}");
         assert_eq!(finding.vulnerability.as_ref().unwrap().status.as_deref(), status, "{extra}");
     }
+}
+
+#[test]
+fn an_urgency_is_a_rating_where_there_is_nothing_better() {
+    let a =
+        entry("Debian:12", "a", "introduced 0", r#","ecosystem_specific":{"urgency":"medium"}"#);
+    let ubuntu = entry("Ubuntu:22.04:LTS", "a", "introduced 0", "");
+    let rated = r#","severity":[{"type":"Ubuntu","score":"negligible"}]"#;
+    let held =
+        database(&[osv("DEBIAN-CVE-2024-1", "", &a), osv("UBUNTU-CVE-2024-1", rated, &ubuntu)]);
+    let severity = |purl: &str| run(&held, vec![package(purl)]).findings[0].severity;
+    assert_eq!(severity("pkg:deb/debian/a@1-1?distro=debian-12"), Some(Severity::Medium));
+    assert_eq!(severity("pkg:deb/ubuntu/a@1-1?distro=jammy"), Some(Severity::Low));
 }
 
 #[test]
