@@ -159,9 +159,17 @@ fn is_third_party(purl: &Purl) -> bool {
         || purl.qualifier("origin").is_some_and(|origin| origin == "third-party")
         || purl.qualifier("vendor").is_some_and(|vendor| {
             let own = purl.namespace().and_then(|space| by_id(purl.kind(), space));
-            let vendor = vendor.to_ascii_lowercase();
-            !own.is_some_and(|own| vendor.contains(&own.to_ascii_lowercase()))
+            !own.is_some_and(|own| is_own_name(own, vendor))
         })
+}
+
+/// Whether a vendor's name is the distribution's own: `Debian`, `Red Hat, Inc.`, `Fedora Project`.
+fn is_own_name(ecosystem: &str, vendor: &str) -> bool {
+    const FORMS: [&str; 6] = ["", "inc", "project", "linux", "os", "foundation"];
+    let vendor = vendor.to_ascii_lowercase();
+    vendor.strip_prefix(&ecosystem.to_ascii_lowercase()).is_some_and(|rest| {
+        rest.split(|c: char| !c.is_ascii_alphanumeric()).all(|word| FORMS.contains(&word))
+    })
 }
 
 fn by_id(kind: &str, id: &str) -> Option<&'static str> {
@@ -312,6 +320,11 @@ mod tests {
         check("pkg:deb/debian/a@1?distro=kali-2024.1", Err(Unplaced::Contradicted));
         check("pkg:deb/debian/a@1?distro=debian-12&vendor=docker", Err(Unplaced::ThirdParty));
         check("pkg:rpm/almalinux/a@1?distro=almalinux-9&vendor=AlmaLinux", Ok("AlmaLinux:9"));
+        check("pkg:rpm/redhat/a@1?distro=rhel-9&vendor=Red%20Hat,%20Inc.", Ok("Red Hat:9"));
+        check(
+            "pkg:deb/debian/a@1?distro=debian-12&vendor=debian-multimedia",
+            Err(Unplaced::ThirdParty),
+        );
         check(
             "pkg:deb/debian/a@1?distro=debian-12&repository_url=https://acme.example",
             Err(Unplaced::ThirdParty),
