@@ -15,6 +15,7 @@ use crate::{
     end_of_life::ended_releases,
     matching::{Group, match_package},
     scoring::rate,
+    system_package::without_sources,
 };
 
 /// The scanner that matches an inventory against an advisory database.
@@ -99,6 +100,10 @@ impl Scanner for Audit<'_> {
             )));
         }
         scan.problems.extend(self.old_tables(job.now));
+        for (kind, count) in without_sources(&inventory.packages) {
+            scan.problems
+                .push(without_source(&format!("{count} packages"), &format!("type {kind}")));
+        }
         scan.problems.extend(ended_releases(&inventory.packages, None, job.now));
         scan.detail = format!(
             "{} packages in {} files against {} advisories{}",
@@ -162,6 +167,7 @@ pub(crate) enum Outside {
     Distribution,
     Unplaced(Unplaced),
     NoSuchRelease,
+    NoSourcePackage,
     KernelPart,
     NoSource,
     Elsewhere,
@@ -207,6 +213,7 @@ impl Tally {
                         hint: Some(format!("rebuild on a supported release, update the database, or accept the gap with `audit.accept_missing: [\"{name}\"]` in secgate.yaml")),
                         gap: !options.accept_missing.contains(&name),
                     },
+                    Outside::NoSourcePackage => without_source(&packages, &name),
                     Outside::KernelPart => note(format!("{packages} of type {name} are built from the kernel's source and are no kernel: its advisories are not about them")),
                     Outside::Nameless => Problem {
                         location: None,
@@ -278,6 +285,20 @@ fn unplaced(why: Unplaced, packages: &str, name: &str, options: &AuditOptions) -
     };
     let gap = accepted.is_none_or(|name| !options.accept_missing.contains(&name));
     Problem { location: None, message, hint: Some(hint), gap }
+}
+
+/// Packages whose source nobody tells, where advisories are about sources.
+fn without_source(packages: &str, name: &str) -> Problem {
+    Problem {
+        location: None,
+        message: format!(
+            "{packages} of {name} were not judged as they should be: advisories are about source packages, and nothing tells theirs"
+        ),
+        hint: Some(
+            "make the SBOM with a tool that tells source packages, or scan the image".to_owned(),
+        ),
+        gap: true,
+    }
 }
 
 fn note(message: String) -> Problem {

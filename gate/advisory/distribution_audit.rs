@@ -41,6 +41,10 @@ impl Audit<'_> {
         if wanted.is_kernel_part {
             return outside(Outside::KernelPart, package.purl.kind().to_owned());
         }
+        let is_named = wanted.keys.first().map(|(name, _)| self.database.package(ecosystem, name));
+        if wanted.lacks_source && is_named.transpose()?.flatten().is_none() {
+            return outside(Outside::NoSourcePackage, ecosystem.to_owned());
+        }
         let found = match_system_package(self.database, &placed, &wanted)?;
         let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
         for (group, status) in found.matches.groups.into_iter().zip(found.statuses) {
