@@ -14,7 +14,7 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("versions", &[]),
     ("source", &["model", "formats"]),
     ("registry", &["model", "formats", "source"]),
-    ("inventory", &["model", "formats", "source"]),
+    ("inventory", &["model", "formats", "source", "versions"]),
     ("scan", &["model", "source", "formats"]),
     ("advisory", &["model", "formats", "versions", "scan"]),
     ("code", &["model", "source", "scan"]),

@@ -23,6 +23,7 @@ mod cli {
     mod policy;
     mod texts;
     mod waive;
+    mod yanked;
 }
 mod stages {
     mod applications;

@@ -9,7 +9,7 @@ use secgate_model::{
 use secgate_scan::{About, Job, Need, Scan, ScanError, Scanner, vulnerability_fingerprint};
 
 use crate::{
-    Database, DatabaseError, Source,
+    CratesIndex, Database, DatabaseError, Source,
     distribution::{Unplaced, is_system_package},
     ecosystem::Coordinates,
     end_of_life::ended_releases,
@@ -34,6 +34,8 @@ pub struct AuditOptions {
     pub accept_unpinned: bool,
     /// Ecosystems whose absence from the database is accepted.
     pub accept_missing: Vec<String>,
+    /// A copy of the crates.io index, to tell yanked releases by; without one nobody looks for them.
+    pub crates_index: Option<CratesIndex>,
 }
 
 /// Below so many packages, starting threads costs more than they save.
@@ -104,7 +106,15 @@ impl Scanner for Audit<'_> {
             scan.problems
                 .push(without_source(&format!("{count} packages"), &format!("type {kind}")));
         }
-        scan.problems.extend(ended_releases(&inventory.packages, None, job.now));
+        if let Some(index) = &self.options.crates_index {
+            let yanked = index.look_up(job.target, inventory, has_kev);
+            scan.findings.extend(yanked.findings);
+            scan.problems.extend(unlisted(index, &yanked.absent, "hold"));
+            scan.problems.extend(unlisted(index, &yanked.broken, "have a readable file for"));
+        }
+        let made_from = inventory.distribution.as_deref();
+        scan.problems.extend(made_from.and_then(|label| self.unknown_maker(label)));
+        scan.problems.extend(ended_releases(&inventory.packages, made_from, job.now));
         scan.detail = format!(
             "{} packages in {} files against {} advisories{}",
             inventory.packages.len(),
@@ -244,6 +254,24 @@ fn hollow(source: &Source) -> Option<Problem> {
         hint: Some(
             "see `secgate db status -v`, and take the advisories from another mirror".to_owned(),
         ),
+        gap: true,
+    })
+}
+
+/// Crates whose releases the index did not tell.
+fn unlisted(index: &CratesIndex, crates: &[String], lacks: &str) -> Option<Problem> {
+    let first = crates.first()?;
+    let more = match crates.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    Some(Problem {
+        location: None,
+        message: format!(
+            "the crates.io index in {} does not {lacks} {first}{more}: whether they were yanked is not known",
+            index.folder().display()
+        ),
+        hint: Some("run `cargo fetch`, or bring the index up to date".to_owned()),
         gap: true,
     })
 }

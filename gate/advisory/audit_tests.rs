@@ -29,7 +29,8 @@ fn run(database: &Database, purls: &[&str], unknowns: Vec<Unknown>) -> Ran {
         .iter()
         .map(|purl| Package::new(purl.parse().unwrap(), "test", Location::line("lock", 1)))
         .collect();
-    let inventory = Inventory { packages, unknowns, files: vec!["lock".into()] }.normalised();
+    let files = vec!["lock".into()];
+    let inventory = Inventory { packages, unknowns, files, ..Inventory::default() }.normalised();
     let target = Target { kind: TargetKind::Path, name: "x".into(), digest: None, revision: None };
     let job = Job {
         target: &target,

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use crate::{
     Record, Status,
     aliases::alias_groups,
-    database::{PACKAGE_ALIGN, PackageEntry, Text, index_name, package_hash},
+    database::{Mention, PACKAGE_ALIGN, PackageEntry, Text, index_name, package_hash},
     feed::Tables,
     layout::{Header, Section, assemble},
     scores::scores,
@@ -41,13 +41,21 @@ pub(crate) fn compile(
         for affected in std::mem::take(&mut record.affected) {
             let ecosystem = base(&affected.ecosystem).to_owned();
             let name = index_name(&ecosystem, &affected.name);
-            packages
-                .entry((ecosystem.clone(), name.clone()))
-                .or_insert_with(|| PackageEntry { ecosystem, name, advisories: Vec::new() })
-                .advisories
-                .push((number, affected));
+            let entry = packages.entry((ecosystem.clone(), name.clone())).or_insert_with(|| {
+                PackageEntry { ecosystem, name, groups: Vec::new(), mentions: Vec::new() }
+            });
+            // A package has few groups, and the one looked for is most often the last.
+            let at = entry.groups.iter().rposition(|held| *held == group).unwrap_or_else(|| {
+                entry.groups.push(group.clone());
+                entry.groups.len() - 1
+            });
+            entry.mentions.push(Mention {
+                record: number,
+                group: u32::try_from(at).expect("as many groups as records at most"),
+                affected,
+            });
         }
-        texts.push(Text { record, group, scores });
+        texts.push(Text { record, scores });
     }
     status.records = texts.len() as u64;
     status.packages = packages.len() as u64;

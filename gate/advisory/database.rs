@@ -69,17 +69,28 @@ pub struct PackageEntry {
     pub ecosystem: String,
     /// The normalised name.
     pub name: String,
-    /// The advisories, by record number, and what they say about this package.
-    pub advisories: Vec<(u32, Affected)>,
+    /// Every alias group that names it: its ids, preferred first.
+    pub groups: Vec<Vec<String>>,
+    /// What each advisory says about it.
+    pub mentions: Vec<Mention>,
 }
 
-/// A record without what stands in its packages, and every id of its alias group.
+/// What an advisory says about a package. That its group is told here saves reading the texts of what does not hit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mention {
+    /// The record's number.
+    pub record: u32,
+    /// The number of its alias group among the package's.
+    pub group: u32,
+    /// The versions.
+    pub affected: Affected,
+}
+
+/// A record without what stands in its packages, and what is known of it besides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Text {
     /// The record; its `affected` list is empty here.
     pub record: Record,
-    /// Every id of the group, preferred first.
-    pub group: Vec<String>,
     /// Of a distribution's record: vectors that other records give its flaws, by CVE.
     pub scores: Vec<(String, Vec<String>)>,
 }
@@ -189,6 +200,9 @@ impl Database {
             let at = u64::from(at) * PACKAGE_ALIGN;
             let bytes = self.body.part(self.header.packages, at..at + u64::from(length))?;
             let entry: PackageEntry = decode(bytes, "a package")?;
+            if entry.mentions.iter().any(|mention| mention.group as usize >= entry.groups.len()) {
+                return Err(damaged("a package names no group"));
+            }
             if entry.ecosystem == ecosystem && entry.name == name {
                 return Ok(Some(entry));
             }
@@ -299,11 +313,11 @@ impl Database {
             let bytes =
                 self.body.part(self.header.packages, start..start + u64::from(word(row, 12)))?;
             let entry: PackageEntry = decode(bytes, "a package")?;
-            for (number, affected) in entry.advisories {
+            for mention in entry.mentions {
                 let record = records
-                    .get_mut(number as usize)
+                    .get_mut(mention.record as usize)
                     .ok_or_else(|| damaged("a package names no record"))?;
-                record.affected.push(affected);
+                record.affected.push(mention.affected);
             }
         }
         for record in &mut records {

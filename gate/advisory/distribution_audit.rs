@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use secgate_model::{Finding, Inventory, Package, Purl, Severity, Target};
+use secgate_model::{Finding, Inventory, Package, Problem, Purl, Severity, Target};
 
 use crate::{
     Audit, DatabaseError, Group,
     audit::{Outside, PackageResult},
-    distribution::{Placed, Unplaced, place},
+    distribution::{Placed, Unplaced, place, place_label},
     distribution_matching::{match_system_package, spoken},
     record::Bound,
     system_package::Wanted,
@@ -67,6 +67,28 @@ impl Audit<'_> {
         }
         result.problems(package, &found.matches.unjudged, &found.matches.silent);
         Ok(result)
+    }
+
+    /// The gap of a target that says that it is made from a distribution of which no advisories are known: that it has no
+    /// packages which could be matched proves nothing. `label` is in the form of a `distro` qualifier.
+    pub(crate) fn unknown_maker(&self, label: &str) -> Option<Problem> {
+        let why = place_label(label).err()?;
+        let shown: String = label.chars().filter(|c| !c.is_control()).take(60).collect();
+        let id = shown.split('-').next().unwrap_or_default().to_owned();
+        let message = match why {
+            Unplaced::NoRelease => {
+                format!("the target is made from `{shown}`, which names no release")
+            }
+            _ => format!("the target is made from `{shown}`, of which no advisories are known"),
+        };
+        Some(Problem {
+            location: None,
+            message,
+            hint: Some(format!(
+                "rebuild on a distribution that is known, or accept the gap with `audit.accept_missing: [\"{id}\"]` in secgate.yaml"
+            )),
+            gap: !self.options.accept_missing.contains(&id),
+        })
     }
 
     /// What the distribution says about an upstream flaw of a language package that it brought along itself: its fixes do

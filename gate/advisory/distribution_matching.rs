@@ -45,11 +45,11 @@ pub(crate) fn spoken(
     for (name, version) in &wanted.keys {
         let Some(entry) = database.package(placed.ecosystem, name)? else { continue };
         let here: Vec<Spoken> = entry
-            .advisories
+            .mentions
             .into_iter()
-            .filter(|(_, affected)| placed.release.holds(suffix(&affected.ecosystem)))
-            .filter(|(_, affected)| is_about(affected, wanted))
-            .map(|(record, affected)| Spoken { record, affected })
+            .filter(|mention| placed.release.holds(suffix(&mention.affected.ecosystem)))
+            .filter(|mention| is_about(&mention.affected, wanted))
+            .map(|mention| Spoken { record: mention.record, affected: mention.affected })
             .collect();
         let here = match placed.release {
             Release::Ubuntu(_) => by_archive(here, version),
@@ -237,7 +237,6 @@ impl Groups {
         let flaws = std::mem::take(&mut text.record.flaws);
         let scores: BTreeMap<String, Vec<String>> =
             std::mem::take(&mut text.scores).into_iter().collect();
-        text.group.clear();
         let is_bulletin = flaws.iter().filter(|flaw| flaw.starts_with("CVE-")).count() > 1;
         // Chainguard's records are about one flaw under several ids.
         let flaws: Vec<Vec<String>> = match flaws.as_slice() {

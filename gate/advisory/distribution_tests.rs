@@ -119,6 +119,32 @@ fn what_is_not_known_is_a_gap() {
 }
 
 #[test]
+fn a_target_without_packages_is_made_from_something() {
+    let entry = entry("Debian:12", "a", "introduced 0, fixed 2-1", "");
+    let held = database(&[osv("DEBIAN-CVE-2024-1", "", &entry)]);
+    let ended = |label: Option<&str>, accepted: &[&str]| {
+        let inventory = Inventory {
+            files: vec!["etc/os-release".into()],
+            distribution: label.map(str::to_owned),
+            ..Inventory::default()
+        };
+        let target =
+            Target { kind: TargetKind::Path, name: "x".into(), digest: None, revision: None };
+        let now: Timestamp = "2024-01-01T00:00:00Z".parse().unwrap();
+        let job = Job { target: &target, tree: None, inventory: Some(&inventory), now };
+        let accept_missing = accepted.iter().map(|name| (*name).to_owned()).collect();
+        let options = AuditOptions { accept_missing, ..AuditOptions::default() };
+        run_scanners(&[&Audit { database: &held, options }], &job).outcomes.remove(0).ended
+    };
+    assert_eq!(ended(None, &[]), Ended::Complete);
+    assert_eq!(ended(Some("debian-12"), &[]), Ended::Complete);
+    assert_eq!(ended(Some("debian-9"), &[]), Ended::Partial);
+    assert_eq!(ended(Some("debian"), &[]), Ended::Partial);
+    assert_eq!(ended(Some("void-1"), &[]), Ended::Partial);
+    assert_eq!(ended(Some("void-1"), &["void"]), Ended::Complete);
+}
+
+#[test]
 fn binary_packages_are_judged_by_their_source() {
     let entry = entry("Debian:12", "openssl", "introduced 0, fixed 3.0.2-1", "");
     let held = database(&[osv("DEBIAN-CVE-2024-1", "", &entry)]);

@@ -2,7 +2,7 @@ use secgate_versions::{Membership, Scheme, Version, compare, in_range};
 
 use crate::{
     Affected, Database, DatabaseError,
-    database::{PackageEntry, Text},
+    database::{Mention, PackageEntry, Text},
     record::Bound,
 };
 
@@ -42,7 +42,7 @@ pub fn match_package(
         Some(mut entry) => {
             // Go's index ignores case for purls that were made lower case; a name that has kept its case means itself.
             if ecosystem == "Go" && name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                entry.advisories.retain(|(_, affected)| affected.name == name);
+                entry.mentions.retain(|mention| mention.affected.name == name);
             }
             match_entry(database, &entry, version)
         }
@@ -60,64 +60,60 @@ fn match_entry(
         scheme.and_then(|scheme| scheme.parse(text).ok().map(|version| (scheme, version)));
     let mut unjudged = Vec::new();
     let mut silent = Vec::new();
-    let mut hit_records = Vec::new();
-    for (record, affected) in &entry.advisories {
-        match judge(affected, text, version.as_ref()) {
-            Judged::Affected => hit_records.push((*record, affected)),
+    let mut hits = Vec::new();
+    for mention in &entry.mentions {
+        match judge(&mention.affected, text, version.as_ref()) {
+            Judged::Affected => hits.push(mention),
             Judged::Clear => {}
-            Judged::Silent => silent.push(*record),
-            Judged::Unknown(why) => unjudged.push((*record, why)),
+            Judged::Silent => silent.push(mention.record),
+            Judged::Unknown(why) => unjudged.push((mention, why)),
         }
     }
     let mut matches = Matches::default();
-    for (record, affected) in hit_records {
-        let text = database.text(record)?;
-        match matches.groups.iter_mut().find(|group| group.ids == text.group) {
-            Some(group) => {
-                match group.hits.iter_mut().find(|(held, _)| held.record.id == text.record.id) {
-                    // A second entry of one advisory: what it does not limit is not limited.
-                    Some((_, held)) => {
-                        held.informational =
-                            held.informational.take().filter(|_| affected.informational.is_some());
-                        held.affects.extend(affected.affects.iter().cloned());
-                    }
-                    None => group.hits.push((text, affected.clone())),
-                }
-            }
-            None => matches.groups.push(Group {
-                ids: text.group.clone(),
-                hits: vec![(text, affected.clone())],
+    let mut numbers: Vec<u32> = Vec::new();
+    for Mention { record, group, affected } in hits {
+        let at = numbers.iter().position(|held| held == group).unwrap_or_else(|| {
+            numbers.push(*group);
+            matches.groups.push(Group {
+                ids: entry.groups.get(*group as usize).cloned().unwrap_or_default(),
+                hits: Vec::new(),
                 fixed_in: Vec::new(),
                 fixed_here: None,
-            }),
+            });
+            numbers.len() - 1
+        });
+        let Some(found) = matches.groups.get_mut(at) else { continue };
+        let text = database.text(*record)?;
+        match found.hits.iter_mut().find(|(held, _)| held.record.id == text.record.id) {
+            // A second entry of one advisory: what it does not limit is not limited.
+            Some((_, held)) => {
+                held.informational =
+                    held.informational.take().filter(|_| affected.informational.is_some());
+                held.affects.extend(affected.affects.iter().cloned());
+            }
+            None => found.hits.push((text, affected.clone())),
         }
     }
-    for (record, why) in unjudged {
-        let text = database.text(record)?;
+    for (mention, why) in unjudged {
         // Another advisory of the same group that does affect it settles the question.
-        if matches.groups.iter().all(|group| group.ids != text.group) {
-            matches.unjudged.push(format!("{}: {why}", text.record.id));
+        if !numbers.contains(&mention.group) {
+            matches.unjudged.push(format!("{}: {why}", database.text(mention.record)?.record.id));
         }
     }
     for record in silent {
         matches.silent.push(database.text(record)?.record.id);
     }
-    if !matches.groups.is_empty() {
-        let mut group_of = Vec::with_capacity(entry.advisories.len());
-        for (record, affected) in &entry.advisories {
-            group_of.push((database.text(*record)?.group, affected));
-        }
-        for group in &mut matches.groups {
-            group.hits.sort_by(|(a, _), (b, _)| {
-                secgate_model::preferred_id_order(&a.record.id, &b.record.id)
-            });
-            let members: Vec<&Affected> = group_of
-                .iter()
-                .filter(|(ids, _)| *ids == group.ids)
-                .map(|(_, affected)| *affected)
-                .collect();
-            (group.fixed_in, group.fixed_here) = fixes(&members, version.as_ref());
-        }
+    for (number, found) in numbers.iter().zip(&mut matches.groups) {
+        found.hits.sort_by(|(a, _), (b, _)| {
+            secgate_model::preferred_id_order(&a.record.id, &b.record.id)
+        });
+        let members: Vec<&Affected> = entry
+            .mentions
+            .iter()
+            .filter(|mention| mention.group == *number)
+            .map(|mention| &mention.affected)
+            .collect();
+        (found.fixed_in, found.fixed_here) = fixes(&members, version.as_ref());
     }
     matches.groups.sort_by(|a, b| a.ids.cmp(&b.ids));
     matches.unjudged.sort();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use secgate_inventory::SbomFormat;
 use secgate_model::Severity;
 use secgate_report::Format;
 
@@ -29,6 +30,10 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Judge the dependencies below PATH: lockfiles, manifests, SBOM files, installed packages
     Audit(AuditArgs),
+    /// Judge a container image: packages of its operating system and of languages, its configuration
+    Image(ImageArgs),
+    /// Write the SBOM of a path or an image; compare or merge SBOMs
+    Sbom(SbomArgs),
     /// Evaluate the policy alone over reports: secgate's own, SARIF, CycloneDX, JSON of well-known scanners
     Gate(GateArgs),
     /// Check, test and explain policy files
@@ -95,6 +100,9 @@ pub(crate) struct Common {
     /// Advisory database file
     #[arg(long, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
+    /// Report yanked crates by this copy of the crates.io index; `cargo` is the one that Cargo keeps
+    #[arg(long, value_name = "DIR")]
+    pub(crate) crates_index: Option<String>,
     /// Configuration file; otherwise secgate.yaml is looked for upwards
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -144,6 +152,82 @@ pub(crate) struct AuditArgs {
     pub(crate) path: PathBuf,
     #[command(flatten)]
     pub(crate) common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImageArgs {
+    /// REGISTRY/REPOSITORY:TAG, …@sha256:DIGEST, oci:DIR, oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME, podman:NAME
+    #[arg(value_name = "REF")]
+    pub(crate) reference: String,
+    #[command(flatten)]
+    pub(crate) source: ImageSource,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// Where an image comes from and which one it is.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Image")]
+pub(crate) struct ImageSource {
+    /// Which image of an index: os/arch[/variant]; linux on this machine's architecture without it
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Every image of an index
+    #[arg(long, conflicts_with = "platform")]
+    pub(crate) all_platforms: bool,
+    /// Folder that remembers layers; may be shared by any number of runs
+    #[arg(long, value_name = "DIR")]
+    pub(crate) layer_cache: Option<PathBuf>,
+    /// Remember no layers
+    #[arg(long, conflicts_with = "layer_cache")]
+    pub(crate) no_layer_cache: bool,
+    /// File with certificates (PEM) that registries are trusted by, besides the usual ones; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) registry_ca: Vec<PathBuf>,
+    /// Registry (HOST[:PORT]) that is spoken to without encryption; loopback addresses are so by themselves
+    #[arg(long, value_name = "HOST")]
+    pub(crate) insecure_registry: Vec<String>,
+    /// Take images of HOST from MIRROR first (HOST[:PORT][/PREFIX]); may be repeated
+    #[arg(long, value_name = "HOST=MIRROR")]
+    pub(crate) registry_mirror: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct SbomArgs {
+    /// Folder, lockfile, SBOM, or an image as for `secgate image`
+    pub(crate) target: Option<String>,
+    /// cyclonedx-json[@1.4 to @1.7], cyclonedx-xml, spdx-json, spdx-tag-value, spdx-3-json; to standard output
+    #[arg(long, value_name = "FORMAT", value_parser = sbom_format)]
+    pub(crate) format: Option<SbomFormat>,
+    /// Write this format to a file; may be repeated
+    #[arg(short, long = "output", value_name = "FORMAT=FILE", value_parser = sbom_output)]
+    pub(crate) output: Vec<(SbomFormat, PathBuf)>,
+    /// The time that the document carries (RFC 3339); otherwise SOURCE_DATE_EPOCH, otherwise now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<jiff::Timestamp>,
+    /// Exit with 0 although something could not be read; the document says what
+    #[arg(long)]
+    pub(crate) accept_gaps: bool,
+    /// Configuration file; otherwise secgate.yaml is looked for upwards
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: ImageSource,
+    #[command(subcommand)]
+    pub(crate) command: Option<SbomCommand>,
+}
+
+fn sbom_format(text: &str) -> Result<SbomFormat, String> {
+    text.parse().map_err(|error: secgate_inventory::sbom::UnknownSbomFormat| error.to_string())
+}
+
+fn sbom_output(text: &str) -> Result<(SbomFormat, PathBuf), String> {
+    let (format, file) = text.split_once('=').ok_or("expected FORMAT=FILE")?;
+    if file.is_empty() {
+        return Err("the file is missing after `=`".to_owned());
+    }
+    Ok((sbom_format(format)?, PathBuf::from(file)))
 }
 
 #[derive(Debug, Args)]

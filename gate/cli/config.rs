@@ -3,6 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use secgate_advisory::CratesIndex;
 use serde::Deserialize;
 
 use crate::{environment, exit::Failure};
@@ -58,6 +59,8 @@ pub(crate) struct Advisories {
 pub(crate) struct AuditConfig {
     pub(crate) accept_unpinned: bool,
     pub(crate) accept_missing: Vec<String>,
+    /// A copy of the crates.io index, or `cargo`: the one that Cargo keeps.
+    pub(crate) crates_index: Option<String>,
 }
 
 pub(crate) const NAME: &str = "secgate.yaml";
@@ -170,6 +173,24 @@ impl Config {
             (None, Some(path)) => Ok(self.at(path)),
             (None, None) => environment::database_path(),
         }
+    }
+
+    /// The copy of the crates.io index that tells yanked releases, where one is asked for.
+    pub(crate) fn crates_index(&self, given: Option<&str>) -> Result<Option<CratesIndex>, Failure> {
+        let folder = match (given, self.audit.crates_index.as_deref()) {
+            (Some("cargo"), _) | (None, Some("cargo")) => environment::cargo_index()?,
+            (Some(path), _) => PathBuf::from(path),
+            (None, Some(path)) => self.at(Path::new(path)),
+            (None, None) => return Ok(None),
+        };
+        if !folder.is_dir() {
+            return Err(Failure::evidence(format!(
+                "there is no crates.io index in {}",
+                folder.display()
+            ))
+            .hint("name a checkout of the index, or `cargo` for the one that Cargo keeps"));
+        }
+        Ok(Some(CratesIndex::new(folder)))
     }
 
     /// Whether somebody named the database, so that its absence is an error and not a first run.

@@ -28,13 +28,65 @@ pub(crate) fn database_path() -> Result<PathBuf, Failure> {
     if let Some(path) = variable("SECGATE_DB") {
         return Ok(path.into());
     }
-    let cache = variable("XDG_CACHE_HOME")
-        .map(PathBuf::from)
-        .filter(|path| path.is_absolute())
-        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")));
-    cache.map(|cache| cache.join("secgate").join("advisories.db")).ok_or_else(|| {
+    user_cache().map(|cache| cache.join("advisories.db")).ok_or_else(|| {
         Failure::usage("neither HOME nor XDG_CACHE_HOME is set")
             .hint("name the database with --db FILE")
+    })
+}
+
+/// Where layers of images are remembered when nobody says: `SECGATE_LAYER_CACHE`, or `secgate/layers` in the user's cache
+/// folder.
+pub(crate) fn layer_cache() -> Result<PathBuf, Failure> {
+    if let Some(path) = variable("SECGATE_LAYER_CACHE") {
+        return Ok(path.into());
+    }
+    Ok(user_cache()
+        .ok_or_else(|| {
+            Failure::usage("neither HOME nor XDG_CACHE_HOME is set")
+                .hint("name a folder with --layer-cache DIR, or use --no-layer-cache")
+        })?
+        .join("layers"))
+}
+
+/// `SOURCE_DATE_EPOCH`: the time that reproducible documents carry, seconds since 1970
+/// (reproducible-builds.org/specs/source-date-epoch).
+pub(crate) fn source_date() -> Result<Option<Timestamp>, Failure> {
+    let Some(text) = variable("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    let seconds = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let wrong = || Failure::usage(format!("SOURCE_DATE_EPOCH is `{text}`: expected seconds since 1970"));
+    seconds.map(Some).ok_or_else(wrong)
+}
+
+/// secgate's folder in the user's cache (XDG Base Directory Specification).
+fn user_cache() -> Option<PathBuf> {
+    variable("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cache")))
+        .map(|cache| cache.join("secgate"))
+}
+
+/// Cargo's cache of the crates.io index (Cargo book, "Cargo Home"): what `cargo fetch` and every build leave behind.
+pub(crate) fn cargo_index() -> Result<PathBuf, Failure> {
+    let home = variable("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".cargo")))
+        .ok_or_else(|| Failure::usage("neither CARGO_HOME nor HOME is set"))?;
+    let folder = home.join("registry").join("index");
+    let mut found: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            name.is_some_and(|name| name.starts_with("index.crates.io-"))
+        })
+        .map(|path| path.join(".cache"))
+        .collect();
+    found.sort();
+    found.pop().ok_or_else(|| {
+        Failure::evidence(format!("Cargo keeps no crates.io index in {}", folder.display()))
+            .hint("run `cargo fetch` first")
     })
 }
 

@@ -31,11 +31,7 @@ pub(crate) fn look(
 ) -> Result<Looked, Failure> {
     let (tree, inventory, left_out) = take(path, &settings.config)?;
     let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let name = absolute
-        .file_name()
-        .map_or_else(|| absolute.display().to_string(), |name| name.to_string_lossy().into_owned());
-    let target =
-        Target { kind: TargetKind::Path, name, digest: None, revision: head_revision(path) };
+    let target = path_target(path);
     let folder = if absolute.is_dir() {
         absolute.as_path()
     } else {
@@ -48,6 +44,14 @@ pub(crate) fn look(
     let mut ran = scan(&target, tree.as_ref(), &inventory, settings, database, scanners);
     tell_left_out(&mut ran, left_out, &settings.config);
     Ok(Looked { target, inventory, ran, base_path })
+}
+
+fn path_target(path: &Path) -> Target {
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let name = absolute
+        .file_name()
+        .map_or_else(|| absolute.display().to_string(), |name| name.to_string_lossy().into_owned());
+    Target { kind: TargetKind::Path, name, digest: None, revision: head_revision(path) }
 }
 
 /// What was left out on purpose is part of the evidence.
@@ -97,17 +101,29 @@ fn scan(
     database: &Database,
     scanners: &[&str],
 ) -> Ran {
-    let options = AuditOptions {
-        accept_unpinned: settings.config.audit.accept_unpinned,
-        accept_missing: settings.config.audit.accept_missing.clone(),
-    };
-    let audit = Audit { database, options };
+    let audit = audit_of(settings, database);
     let mut wanted: Vec<&dyn Scanner> = Vec::new();
     if scanners.contains(&"audit") {
         wanted.push(&audit);
     }
     let job = Job { target, tree, inventory: Some(inventory), now: settings.now };
     run_scanners(&wanted, &job)
+}
+
+/// The audit as the configuration has it.
+pub(crate) fn audit_of<'d>(settings: &Settings, database: &'d Database) -> Audit<'d> {
+    let options = AuditOptions {
+        accept_unpinned: settings.config.audit.accept_unpinned,
+        accept_missing: settings.config.audit.accept_missing.clone(),
+        crates_index: settings.crates_index.clone(),
+    };
+    Audit { database, options }
+}
+
+/// What a path is made of, for a document about it.
+pub(crate) fn inventory(path: &Path, config: &Config) -> Result<(Target, Inventory), Failure> {
+    let (_, inventory, _) = take(path, config)?;
+    Ok((path_target(path), inventory))
 }
 
 fn take(path: &Path, config: &Config) -> Result<(Option<Tree>, Inventory, usize), Failure> {

@@ -9,8 +9,10 @@ mod exclude;
 mod exit;
 mod judge;
 mod look;
+mod open_image;
 mod plan;
 mod progress;
+mod remote;
 mod settings;
 
 use std::process::ExitCode;
@@ -19,10 +21,15 @@ use clap::Parser;
 
 use args::{Cli, Command};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => cmd::run::run(&args),
         Command::Audit(args) => cmd::audit::run(&args),
+        Command::Image(args) => cmd::image::run(&args),
+        Command::Sbom(args) => cmd::sbom::run(&args),
         Command::Gate(args) => cmd::gate::run(&args),
         Command::Policy(command) => cmd::policy::run(&command),
         Command::Explain(args) => cmd::explain::run(&args),

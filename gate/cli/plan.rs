@@ -95,16 +95,16 @@ fn findings_at(
     database: &Database,
     raised: &HashMap<Purl, (Purl, usize)>,
 ) -> Vec<Finding> {
-    let packages: Vec<Package> = inventory
-        .packages
+    let packages: Vec<Package> = raised
         .iter()
-        .filter_map(|package| {
-            let (to, _) = raised.get(&package.purl)?;
-            Some(Package { purl: to.clone(), ..package.clone() })
+        .filter_map(|(from, (to, _))| {
+            Some(Package { purl: to.clone(), ..inventory.find(from)?.clone() })
         })
         .collect();
     let changed = Inventory { packages, ..Inventory::default() }.normalised();
-    let audit = Audit { database, options: AuditOptions::default() };
+    let options =
+        AuditOptions { crates_index: settings.crates_index.clone(), ..AuditOptions::default() };
+    let audit = Audit { database, options };
     let job = Job { target: case.target, tree: None, inventory: Some(&changed), now: settings.now };
     run_scanners(&[&audit], &job).findings
 }

@@ -4,7 +4,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use secgate_advisory::{Database, DatabaseError};
+use secgate_advisory::{CratesIndex, Database, DatabaseError};
 use secgate_policy::{Diagnostics, Policy, Waivers, load_policy, load_waivers};
 
 use crate::{args::Common, cmd::db::unusable, config::Config, environment, exit::Failure};
@@ -53,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) policy: Policy,
     pub(crate) waivers: Waivers,
     pub(crate) now: Timestamp,
+    /// Where yanked crates are told by.
+    pub(crate) crates_index: Option<CratesIndex>,
 }
 
 impl Settings {
@@ -67,6 +69,7 @@ impl Settings {
             waivers: waivers(&files)?,
             policy,
             now: common.at.unwrap_or_else(environment::now),
+            crates_index: config.crates_index(common.crates_index.as_deref())?,
             config,
         })
     }

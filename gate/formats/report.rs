@@ -54,6 +54,9 @@ pub struct ReportDocument {
     /// The files that the components were read from.
     #[serde(default)]
     pub files: Vec<String>,
+    /// The distribution that an image is made from, as the purl qualifier `distro` holds it: `debian-12`.
+    #[serde(default)]
+    pub distribution: Option<String>,
     /// The findings, worst first.
     pub findings: Vec<Finding>,
     /// Whether the verdict decides the exit code; `false` when only a report was asked for.

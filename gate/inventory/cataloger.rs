@@ -1,5 +1,8 @@
 use secgate_model::{Location, Package, Purl, Scope, Unknown, UnknownKind};
 use secgate_source::{Entry, ReadError, Tree};
+use serde::{Deserialize, Serialize};
+
+use crate::ownership::may_tell_of_a_package;
 
 /// Reads one file format.
 ///
@@ -64,6 +67,11 @@ impl CatalogError {
     }
 }
 
+/// Bytes of a path, as Linux bounds it.
+const MAX_PATH: usize = 4096;
+/// Bytes of the paths that one database may tell: several times above the largest systems.
+const MAX_OWNED: usize = 512 << 20;
+
 /// What one cataloger found in one file.
 #[derive(Debug)]
 pub struct Catalog {
@@ -74,11 +82,17 @@ pub struct Catalog {
     /// What was seen and could not be counted.
     pub unknowns: Vec<Unknown>,
     pub(crate) unpinned: Vec<Unpinned>,
+    /// Files that packages of an operating system brought: the package's place here, and the path below the root.
+    pub(crate) owned: Vec<(usize, String)>,
+    owned_bytes: usize,
     passed_over: bool,
+    is_target: bool,
+    told_files: Option<Vec<String>>,
+    subject: Option<String>,
 }
 
 /// A request that a lockfile may answer.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Unpinned {
     pub(crate) purl: Option<Purl>,
     pub(crate) unknown: Unknown,
@@ -93,8 +107,35 @@ impl Catalog {
             packages: Vec::new(),
             unknowns: Vec::new(),
             unpinned: Vec::new(),
+            owned: Vec::new(),
+            owned_bytes: 0,
             passed_over: false,
+            is_target: false,
+            told_files: None,
+            subject: None,
         }
+    }
+
+    /// The same catalog of a file that is itself what is looked at: an SBOM that the user named.
+    #[must_use]
+    pub(crate) fn of_target(mut self) -> Self {
+        self.is_target = true;
+        self
+    }
+
+    /// Whether the places that the file tells are places in what is looked at.
+    pub(crate) fn is_target(&self) -> bool {
+        self.is_target
+    }
+
+    /// The file tells which files its maker read.
+    pub(crate) fn tell_files(&mut self, files: Vec<String>) {
+        self.told_files.get_or_insert_default().extend(files);
+    }
+
+    /// The files that the file tells of, where it is the target and tells them.
+    pub(crate) fn take_told_files(&mut self) -> Option<Vec<String>> {
+        self.told_files.take().filter(|_| self.is_target)
     }
 
     /// The file being read, relative to the tree's root.
@@ -181,6 +222,21 @@ impl Catalog {
         self.unknowns.push(Unknown { location, kind, reason });
     }
 
+    /// Says that the package at `index` brought the file `name` in `folder` (empty at the root), if the file may be one that
+    /// tells of a package of a language. Of a database that repeats long paths without end only the first part counts.
+    pub(crate) fn owns(&mut self, index: usize, folder: &str, name: &str) {
+        let length = folder.len() + name.len();
+        self.owned_bytes += length;
+        if length > MAX_PATH || self.owned_bytes > MAX_OWNED {
+            return;
+        }
+        let folder = folder.trim_end_matches('/');
+        let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        if may_tell_of_a_package(&path) {
+            self.owned.push((index, path));
+        }
+    }
+
     /// Fills in parents: for each `(child index, parent purl)` the parent is added to the child. Indexes are those of
     /// [`Catalog::packages`].
     pub fn link(&mut self, edges: impl IntoIterator<Item = (usize, Purl)>) {
@@ -196,6 +252,18 @@ impl Catalog {
         for package in self.packages.iter_mut().filter(|package| package.scope == Scope::Unknown) {
             package.scope = scope;
         }
+    }
+
+    /// What an SBOM is about.
+    pub(crate) fn tell_subject(&mut self, name: &str) {
+        if !name.trim().is_empty() {
+            self.subject.get_or_insert_with(|| name.chars().take(1024).collect());
+        }
+    }
+
+    /// What the SBOM is about, where it says so.
+    pub(crate) fn take_subject(&mut self) -> Option<String> {
+        self.subject.take()
     }
 
     fn location(&self, line: u32) -> Location {

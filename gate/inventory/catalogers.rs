@@ -1,4 +1,4 @@
-//! The list of every cataloger: adding one is a file below `catalog/` and a line here.
+//! The lists of every cataloger: adding one is a file below `catalog/` and a line here.
 
 use crate::{Cataloger, catalog};
 
@@ -60,4 +60,16 @@ pub static CATALOGERS: &[&dyn Cataloger] = &[
     &catalog::vcpkg_json::VcpkgJson,
     &catalog::wheel::Wheel,
     &catalog::yarn_lock::YarnLock,
+];
+
+/// What records the packages of an operating system. They want files at their places below the tree's root, and nothing
+/// else: a folder that is no root file system gives them nothing.
+pub static SYSTEM_CATALOGERS: &[&dyn Cataloger] = &[
+    &catalog::apk_installed::ApkInstalled,
+    &catalog::chisel::Chisel,
+    &catalog::dpkg::Dpkg,
+    &catalog::os_release::OsRelease,
+    &catalog::pacman::Pacman,
+    &catalog::rpm_database::RpmDatabase,
+    &catalog::rpm_manifest::RpmManifest,
 ];

@@ -6,13 +6,25 @@ mod catalog;
 mod cataloger;
 mod catalogers;
 pub mod document;
+mod excerpt;
+mod image_pick;
+mod image_wants;
+mod layers;
 mod links;
 #[cfg(test)]
 mod mutation;
+mod ownership;
 pub mod sbom;
+mod sbom_diff;
+mod sbom_merge;
 mod take;
 
 pub use cataloger::{Catalog, CatalogError, Cataloger};
-pub use catalogers::CATALOGERS;
-pub use sbom::take_sbom;
-pub use take::{VERSION, take_inventory};
+pub use catalogers::{CATALOGERS, SYSTEM_CATALOGERS};
+pub use excerpt::{image_excerpt, is_excerpted};
+pub use image_pick::ImagePick;
+pub use image_wants::{IMAGE_START_BYTES, IMAGE_WANTS_VERSION, image_wants};
+pub use sbom::{ReadSbom, SbomFormat, SbomInput, read_sbom, take_sbom, write_sbom};
+pub use sbom_diff::sbom_diff;
+pub use sbom_merge::{SbomPart, merge_sboms};
+pub use take::{VERSION, take_image_inventory, take_inventory};

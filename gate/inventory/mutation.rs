@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rayon::prelude::*;
 use secgate_source::{Entry, Limits, Tree, open_directory};
 
-use crate::{CATALOGERS, Catalog, CatalogError, Cataloger};
+use crate::{CATALOGERS, Catalog, CatalogError, Cataloger, SYSTEM_CATALOGERS};
 
 const HUGE: usize = 2 << 20;
 
@@ -137,20 +137,37 @@ fn check(cataloger: &dyn Cataloger, entry: &Entry, tree: &Tree) -> Vec<String> {
     faults
 }
 
-#[test]
-fn no_damage_makes_a_cataloger_panic() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
-    let tree = open_directory(folder.as_ref(), Limits::default(), &|_| false).unwrap();
+fn faults(tree: &Tree, catalogers: &'static [&dyn Cataloger]) -> (usize, Vec<String>) {
     let wanted: Vec<(&Entry, &dyn Cataloger)> = tree
         .entries()
         .iter()
         .flat_map(|entry| {
-            let wants = CATALOGERS.iter().filter(|cataloger| cataloger.wants(entry));
+            let wants = catalogers.iter().filter(|cataloger| cataloger.wants(entry));
             wants.map(move |cataloger| (entry, *cataloger))
         })
         .collect();
-    assert!(wanted.len() > 20, "{}", wanted.len());
-    let faults: Vec<String> =
-        wanted.par_iter().flat_map(|(entry, cataloger)| check(*cataloger, entry, &tree)).collect();
+    let check = |(entry, cataloger): &(&Entry, &dyn Cataloger)| check(*cataloger, entry, tree);
+    (wanted.len(), wanted.par_iter().flat_map(check).collect())
+}
+
+#[test]
+fn no_damage_makes_a_cataloger_panic() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata");
+    let tree = open_directory(folder.as_ref(), Limits::default(), &|_| false).unwrap();
+    let (count, faults) = faults(&tree, CATALOGERS);
+    assert!(count > 20, "{count}");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn no_damage_makes_a_cataloger_of_a_system_panic() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/roots");
+    let mut total = 0;
+    for root in std::fs::read_dir(folder).unwrap() {
+        let tree = open_directory(&root.unwrap().path(), Limits::default(), &|_| false).unwrap();
+        let (count, faults) = faults(&tree, SYSTEM_CATALOGERS);
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        total += count;
+    }
+    assert!(total >= 16, "{total}");
 }

@@ -12,12 +12,30 @@ mod assembly;
 mod cyclonedx;
 mod cyclonedx_json;
 mod cyclonedx_xml;
+mod graph;
 mod json;
+mod license_form;
+#[cfg(test)]
+mod other_writers;
+mod properties;
+#[cfg(test)]
+mod round_trip;
+#[cfg(test)]
+mod schemas;
 mod spdx;
 mod spdx3_json;
 mod spdx_json;
 mod spdx_tag_value;
+mod write;
+mod write_cyclonedx;
+mod write_cyclonedx_xml;
+mod write_spdx;
+mod write_spdx3;
+mod write_spdx_tag_value;
 
+pub use write::{SbomFormat, SbomInput, UnknownSbomFormat, WriteError, write_sbom};
+
+pub(crate) use graph::Graph;
 use json::Reader;
 use secgate_model::Inventory;
 
@@ -132,9 +150,23 @@ pub(crate) fn claim(name: &str) -> Option<Claim> {
     }
 }
 
+/// An SBOM that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadSbom {
+    /// What it says that it is about; its path where it does not say.
+    pub subject: String,
+    /// What is in it.
+    pub inventory: Inventory,
+}
+
 /// Reads one file that the user named, whatever its name: `None` when it is no SBOM by content or name, an error when it is
-/// one that cannot be read as a whole. `path` is what the inventory's locations say.
+/// one that cannot be read as a whole. `path` is what the inventory's locations say where the SBOM tells none.
 pub fn take_sbom(path: &str, bytes: &[u8]) -> Option<Result<Inventory, CatalogError>> {
+    read_sbom(path, bytes).map(|read| read.map(|sbom| sbom.inventory))
+}
+
+/// Like [`take_sbom`], and tells what the SBOM is about.
+pub fn read_sbom(path: &str, bytes: &[u8]) -> Option<Result<ReadSbom, CatalogError>> {
     let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
     let certain = claim(name) == Some(Claim::Certain);
     let text = match std::str::from_utf8(bytes) {
@@ -151,13 +183,23 @@ pub fn take_sbom(path: &str, bytes: &[u8]) -> Option<Result<Inventory, CatalogEr
     let Some(format) = recognise(text) else {
         return certain.then(|| Err(not_an_sbom()));
     };
-    let mut catalog = Catalog::new(path, "sbom");
+    let mut catalog = Catalog::new(path, "sbom").of_target();
     if let Err(error) = catalog_any(text, format, &mut catalog) {
         return Some(Err(error));
     }
-    let files = if catalog.is_passed_over() { Vec::new() } else { vec![path.to_owned()] };
-    let inventory = Inventory { packages: catalog.packages, unknowns: catalog.unknowns, files };
-    Some(Ok(inventory.normalised()))
+    let files = match catalog.take_told_files() {
+        Some(files) => files,
+        None if catalog.is_passed_over() => Vec::new(),
+        None => vec![path.to_owned()],
+    };
+    let subject = catalog.take_subject().unwrap_or_else(|| path.to_owned());
+    let inventory = Inventory {
+        packages: catalog.packages,
+        unknowns: catalog.unknowns,
+        files,
+        distribution: None,
+    };
+    Some(Ok(ReadSbom { subject, inventory: inventory.normalised() }))
 }
 
 pub(crate) fn not_an_sbom() -> CatalogError {

@@ -7,7 +7,13 @@ use rayon::prelude::*;
 use secgate_model::{Inventory, Location, Purl, Unknown, UnknownKind};
 use secgate_source::{Entry, Link, Tree};
 
-use crate::{CATALOGERS, Catalog, CatalogError, Cataloger, cataloger::Unpinned};
+use crate::{
+    CATALOGERS, Catalog, CatalogError, Cataloger, SYSTEM_CATALOGERS,
+    catalog::{os_release::Distribution, root_file::root_file},
+    cataloger::Unpinned,
+    layers::attribute,
+    ownership::{self, is_system},
+};
 
 /// The version of the catalogers, part of what a scan's outcome says.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -18,22 +24,82 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// [`Unknown`] with file, line and reason; so does one that panics, because its file is hostile and the others are not.
 /// A file that turned out to be something else is not among the files that were read. A symbolic link that stands where a
 /// lockfile should is a gap, unless it leads to a file of the tree that is read for the same reason.
+///
+/// A folder that is a root file system brings the packages of its operating system too.
 pub fn take_inventory(tree: &Tree) -> Inventory {
-    let wanted: Vec<(&Entry, &dyn Cataloger)> = tree
+    let wanted = tree.entries().iter().flat_map(|entry| {
+        let installed = in_installed_folder(&entry.path);
+        SYSTEM_CATALOGERS
+            .iter()
+            .chain(CATALOGERS)
+            .copied()
+            .filter(move |cataloger| {
+                (!installed || cataloger.installed()) && cataloger.wants(entry)
+            })
+            .map(move |cataloger| (entry, cataloger))
+    });
+    let (mut inventory, unpinned) = read(wanted.collect(), tree);
+    if inventory.packages.iter().any(|package| is_system(&package.purl)) {
+        inventory.distribution = Distribution::of(tree).map(|found| found.label());
+    }
+    inventory.unknowns.extend(tree.links().iter().filter_map(|link| dropped(link, tree)));
+    let open = still_unpinned(unpinned, &inventory);
+    inventory.unknowns.extend(open);
+    inventory.normalised()
+}
+
+/// Reads the tree of an image: what is installed in it, and which distribution it is.
+///
+/// Only formats that record what *is installed* count (see [`Cataloger::installed`]): databases of operating systems,
+/// `dist-info`, `node_modules`, gemspecs, JARs, programs that carry a list, and their like. Lockfiles and manifests that
+/// lie in an image say what somebody asked for somewhere: a `requirements.txt` that was copied in, the `go.mod` of a
+/// module cache, the lockfile of a stage that was pruned afterwards. They are judged where they belong, in the sources; what
+/// they led to is found here in its installed form. Trivy and Syft do the same. SBOMs that lie in an image do not count
+/// either: they repeat its databases in other words, or describe what was left behind.
+///
+/// The database of packages is found through symbolic links as well.
+pub fn take_image_inventory(tree: &Tree) -> Inventory {
+    let mut wanted: Vec<(&Entry, &dyn Cataloger)> = tree
         .entries()
         .iter()
         .flat_map(|entry| {
-            let installed = in_installed_folder(&entry.path);
-            CATALOGERS
+            SYSTEM_CATALOGERS
                 .iter()
+                .chain(CATALOGERS)
                 .copied()
-                .filter(move |cataloger| {
-                    (!installed || cataloger.installed()) && cataloger.wants(entry)
-                })
+                .filter(move |cataloger| cataloger.installed() && cataloger.wants(entry))
                 .map(move |cataloger| (entry, cataloger))
         })
         .collect();
-    let catalogs: Vec<Catalog> = if let [(entry, cataloger)] = wanted.as_slice() {
+    for place in DATABASES.into_iter().filter(|place| tree.find(place).is_none()) {
+        let Some(entry) = root_file(tree, place) else { continue };
+        let named = Entry { path: place.to_owned() };
+        for cataloger in SYSTEM_CATALOGERS.iter().copied() {
+            if cataloger.wants(&named) && !cataloger.wants(entry) {
+                wanted.push((entry, cataloger));
+            }
+        }
+    }
+    let (mut inventory, unpinned) = read(wanted.clone(), tree);
+    inventory.distribution = Distribution::of(tree).map(|found| found.label());
+    let open = still_unpinned(unpinned, &inventory);
+    inventory.unknowns.extend(open);
+    attribute(&mut inventory, &wanted, tree);
+    inventory.normalised()
+}
+
+/// The databases of operating systems that are a single file, at their first places.
+const DATABASES: [&str; 5] = [
+    "var/lib/dpkg/status",
+    "lib/apk/db/installed",
+    "var/lib/rpm/rpmdb.sqlite",
+    "var/lib/rpm/Packages.db",
+    "var/lib/rpm/Packages",
+];
+
+/// Runs each cataloger on its file.
+fn read(wanted: Vec<(&Entry, &dyn Cataloger)>, tree: &Tree) -> (Inventory, Vec<Unpinned>) {
+    let mut catalogs: Vec<Catalog> = if let [(entry, cataloger)] = wanted.as_slice() {
         // One file needs no threads, and starting them takes longer than reading it.
         vec![run(*cataloger, entry, tree)]
     } else {
@@ -41,23 +107,34 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
     };
     let mut inventory = Inventory::default();
     let mut unpinned = Vec::new();
-    for ((entry, _), catalog) in wanted.iter().zip(catalogs) {
+    let owns = catalogs.iter().any(|catalog| !catalog.owned.is_empty());
+    for ((entry, _), catalog) in wanted.iter().zip(&mut catalogs) {
         if !catalog.is_passed_over() {
             inventory.files.push(entry.path.clone());
         }
-        inventory.packages.extend(catalog.packages);
-        inventory.unknowns.extend(catalog.unknowns);
-        unpinned.extend(catalog.unpinned);
+        if !catalog.owned.is_empty() {
+            // The owners are looked up below.
+            inventory.packages.extend(catalog.packages.iter().cloned());
+        } else {
+            // The list of the first file is taken over as it is: nearly always there is one.
+            if inventory.packages.is_empty() {
+                inventory.packages = std::mem::take(&mut catalog.packages);
+            } else {
+                inventory.packages.append(&mut catalog.packages);
+            }
+        }
+        inventory.unknowns.append(&mut catalog.unknowns);
+        unpinned.append(&mut catalog.unpinned);
+    }
+    if owns {
+        ownership::settle(&mut inventory, &catalogs, tree);
     }
     inventory.unknowns.extend(tree.skipped().iter().map(|skipped| Unknown {
         location: Location::file(skipped.path.clone()),
         kind: UnknownKind::Limit,
         reason: skipped.reason.clone(),
     }));
-    inventory.unknowns.extend(tree.links().iter().filter_map(|link| dropped(link, tree)));
-    let open = still_unpinned(unpinned, &inventory);
-    inventory.unknowns.extend(open);
-    inventory.normalised()
+    (inventory, unpinned)
 }
 
 /// The gap that a symbolic link leaves, if any.
@@ -83,7 +160,8 @@ fn dropped(link: &Link, tree: &Tree) -> Option<Unknown> {
     })
 }
 
-fn run(cataloger: &dyn Cataloger, entry: &Entry, tree: &Tree) -> Catalog {
+/// Runs a cataloger on a file; whatever goes wrong is a gap of its catalog.
+pub(crate) fn run(cataloger: &dyn Cataloger, entry: &Entry, tree: &Tree) -> Catalog {
     let mut catalog = Catalog::new(&entry.path, cataloger.id());
     let result = catch_unwind(AssertUnwindSafe(|| cataloger.catalog(entry, tree, &mut catalog)));
     let error = match result {
@@ -155,7 +233,7 @@ fn still_unpinned(unpinned: Vec<Unpinned>, inventory: &Inventory) -> Vec<Unknown
 }
 
 /// The package's identity as its registry sees it (PEP 503 runs of separators; Cargo's `-` and `_`).
-fn plain(purl: &Purl) -> Purl {
+pub(crate) fn plain(purl: &Purl) -> Purl {
     if !matches!(purl.kind(), "pypi" | "cargo" | "nuget") {
         return purl.clone();
     }
@@ -257,5 +335,56 @@ mod tests {
         let two = take(&[("b/Cargo.lock", LOCK), ("a/Cargo.lock", LOCK)]);
         assert_eq!(one, two);
         assert_eq!(one.packages[0].locations.len(), 2);
+    }
+
+    #[test]
+    fn an_image_is_what_is_installed_in_it() {
+        let tree = crate::catalog::testing::root_tree("debian");
+        let inventory = take_image_inventory(&tree);
+        assert_eq!(inventory.distribution.as_deref(), Some("debian-12"));
+        let found: Vec<_> = inventory
+            .packages
+            .iter()
+            .filter(|package| !is_system(&package.purl))
+            .map(|package| {
+                let owner = package.owned_by.as_ref().map_or("nobody", |owner| owner.name());
+                format!("{} {owner}", package.purl)
+            })
+            .collect();
+        assert_eq!(found, ["pkg:pypi/jinja2@3.0 nobody", "pkg:pypi/pyyaml@6.0 python3-yaml"]);
+        assert_eq!(inventory.packages.len(), 7);
+        assert!(inventory.unknowns.is_empty(), "{:?}", inventory.unknowns);
+        let same = take_inventory(&tree);
+        assert_eq!(same.packages.len(), 7);
+        assert_eq!(same.distribution, inventory.distribution);
+    }
+
+    #[test]
+    fn in_an_image_lockfiles_say_nothing() {
+        let files = [
+            ("etc/os-release", "ID=wolfi\nVERSION_ID=20230201\n"),
+            ("app/requirements.txt", "flask==1.0\nopen\n"),
+            ("root/go/pkg/mod/a/go.mod", "module a\n"),
+            ("app/package-lock.json", "not even JSON"),
+        ];
+        let owned = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
+        assert!(inventory.packages.is_empty() && inventory.unknowns.is_empty());
+        assert_eq!(inventory.files, ["etc/os-release"]);
+        assert_eq!(inventory.distribution.as_deref(), Some("wolfi-20230201"));
+    }
+
+    #[test]
+    fn a_database_behind_a_link_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        std::fs::create_dir_all(root.join("var/lib")).unwrap();
+        std::fs::create_dir_all(root.join("state")).unwrap();
+        std::os::unix::fs::symlink("/state", root.join("var/lib/dpkg")).unwrap();
+        std::fs::write(root.join("state/status"), "Package: a\nVersion: 1\n").unwrap();
+        let tree = secgate_source::open_directory(root, Limits::default(), &|_| false).unwrap();
+        let inventory = take_image_inventory(&tree);
+        assert_eq!(inventory.packages[0].purl.to_string(), "pkg:deb/a@1");
+        assert_eq!(inventory.unknowns.len(), 1);
     }
 }

@@ -13,6 +13,10 @@ pub struct Inventory {
     pub unknowns: Vec<Unknown>,
     /// The files that were read, sorted: the proof that something was looked at.
     pub files: Vec<String>,
+    /// The distribution that an image or a root folder is made from, as the purl qualifier `distro` holds it (`debian-12`),
+    /// also where it has no package: the end of its support concerns the whole of it.
+    #[serde(default)]
+    pub distribution: Option<String>,
 }
 
 /// Why something that was seen is not among the packages.
@@ -44,18 +48,15 @@ impl Inventory {
     /// on the order of files.
     #[must_use]
     pub fn normalised(self) -> Self {
-        let mut by_purl: BTreeMap<Purl, Package> = BTreeMap::new();
-        for package in self.packages {
-            match by_purl.entry(package.purl.clone()) {
-                std::collections::btree_map::Entry::Vacant(slot) => {
-                    slot.insert(package);
-                }
-                std::collections::btree_map::Entry::Occupied(mut slot) => {
-                    join(slot.get_mut(), package);
-                }
+        let mut packages = self.packages;
+        packages.sort_by(|a, b| a.purl.cmp(&b.purl));
+        packages.dedup_by(|next, kept| {
+            let same = next.purl == kept.purl;
+            if same {
+                join(kept, next);
             }
-        }
-        let mut packages: Vec<_> = by_purl.into_values().collect();
+            same
+        });
         for package in &mut packages {
             tidy(&mut package.locations);
             tidy(&mut package.parents);
@@ -66,25 +67,25 @@ impl Inventory {
         let (mut unknowns, mut files) = (self.unknowns, self.files);
         tidy(&mut unknowns);
         tidy(&mut files);
-        Self { packages, unknowns, files }
+        Self { packages, unknowns, files, distribution: self.distribution }
+    }
+
+    /// The package with exactly this purl; the inventory has passed through [`Inventory::normalised`].
+    pub fn find(&self, purl: &Purl) -> Option<&Package> {
+        let at = self.packages.binary_search_by(|package| package.purl.cmp(purl)).ok()?;
+        self.packages.get(at)
     }
 
     /// The shortest chain of packages from one that the project names itself to `purl`, both ends included; empty where
     /// no file tells. Ties go to the chain that sorts first.
     pub fn path_to<'a>(&'a self, purl: &'a Purl) -> Vec<&'a Purl> {
-        let find = |wanted: &Purl| {
-            self.packages
-                .binary_search_by(|package| package.purl.cmp(wanted))
-                .ok()
-                .and_then(|at| self.packages.get(at))
-        };
         let mut came_from: BTreeMap<&Purl, Option<&Purl>> = BTreeMap::new();
         let mut wave = vec![purl];
         came_from.insert(purl, None);
         while !wave.is_empty() {
             let mut next = Vec::new();
             for at in wave {
-                let Some(package) = find(at) else { continue };
+                let Some(package) = self.find(at) else { continue };
                 if package.direct == Some(true) {
                     let mut chain = vec![at];
                     let mut here = at;
@@ -107,25 +108,27 @@ impl Inventory {
     }
 }
 
-fn join(into: &mut Package, other: Package) {
+fn join(into: &mut Package, other: &mut Package) {
     into.scope = into.scope.widest(other.scope);
     into.direct = match (into.direct, other.direct) {
         (Some(a), Some(b)) => Some(a || b),
         (a, b) => a.or(b),
     };
-    into.locations.extend(other.locations);
-    into.parents.extend(other.parents);
-    into.licenses.extend(other.licenses);
-    into.hashes.extend(other.hashes);
-    into.found_by.extend(other.found_by);
-    into.source = into.source.take().or(other.source);
+    into.locations.append(&mut other.locations);
+    into.parents.append(&mut other.parents);
+    into.licenses.append(&mut other.licenses);
+    into.hashes.append(&mut other.hashes);
+    into.found_by.append(&mut other.found_by);
+    into.source = into.source.take().or(other.source.take());
     // A copy that nobody's package brought is judged as upstream's.
     into.owned_by = into.owned_by.take().filter(|owner| other.owned_by.as_ref() == Some(owner));
 }
 
 fn tidy<T: Ord>(list: &mut Vec<T>) {
-    list.sort();
-    list.dedup();
+    if list.len() > 1 {
+        list.sort();
+        list.dedup();
+    }
 }
 
 #[cfg(test)]

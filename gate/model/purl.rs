@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -8,8 +8,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// and sorted; names keep their case except where the purl type's definition says otherwise (`pypi`, `github`,
 /// `bitbucket`, `composer`, `deb` and their like), so that printing what was parsed gives the same identity.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Purl {
-    kind: String,
+pub struct Purl(Arc<Parts>);
+
+/// Shared: a purl is copied wherever its package is spoken of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Parts {
+    kind: Cow<'static, str>,
     namespace: Option<String>,
     name: String,
     version: Option<String>,
@@ -37,7 +41,8 @@ impl Purl {
         version: Option<&str>,
     ) -> Result<Self, PurlError> {
         let error = |reason| PurlError { text: name.chars().take(120).collect(), reason };
-        let kind = kind.to_ascii_lowercase();
+        let kind =
+            known_kind(kind).map_or_else(|| Cow::Owned(kind.to_ascii_lowercase()), Cow::Borrowed);
         let valid_kind = kind.starts_with(|c: char| c.is_ascii_lowercase())
             && kind.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'+'));
         if !valid_kind {
@@ -52,7 +57,7 @@ impl Purl {
                 text.split('/').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
             })
             .filter(|text| !text.is_empty());
-        let mut purl = Self {
+        let mut parts = Parts {
             kind,
             namespace,
             name: name.to_owned(),
@@ -60,11 +65,11 @@ impl Purl {
             qualifiers: BTreeMap::new(),
             subpath: None,
         };
-        if purl.to_string().len() > MAX_LEN {
+        if !parts.is_short() && parts.to_string().len() > MAX_LEN {
             return Err(error("longer than 4096 bytes"));
         }
-        purl.normalise();
-        Ok(purl)
+        parts.normalise();
+        Ok(Self(Arc::new(parts)))
     }
 
     /// The same purl with one more qualifier; an empty value takes it away.
@@ -72,9 +77,9 @@ impl Purl {
     pub fn with_qualifier(mut self, key: &str, value: &str) -> Self {
         let key = key.to_ascii_lowercase();
         if value.is_empty() {
-            self.qualifiers.remove(&key);
+            Arc::make_mut(&mut self.0).qualifiers.remove(&key);
         } else {
-            self.qualifiers.insert(key, value.to_owned());
+            Arc::make_mut(&mut self.0).qualifiers.insert(key, value.to_owned());
         }
         self
     }
@@ -82,57 +87,100 @@ impl Purl {
     /// The same purl with another version.
     #[must_use]
     pub fn with_version(mut self, version: Option<&str>) -> Self {
-        self.version = version.filter(|text| !text.is_empty()).map(str::to_owned);
+        Arc::make_mut(&mut self.0).version =
+            version.filter(|text| !text.is_empty()).map(str::to_owned);
         self
     }
 
     /// The same purl without version, qualifiers and subpath: the package, not one of its releases.
     #[must_use]
     pub fn package(&self) -> Self {
-        Self { version: None, qualifiers: BTreeMap::new(), subpath: None, ..self.clone() }
+        let parts = &self.0;
+        Self(Arc::new(Parts {
+            kind: parts.kind.clone(),
+            namespace: parts.namespace.clone(),
+            name: parts.name.clone(),
+            version: None,
+            qualifiers: BTreeMap::new(),
+            subpath: None,
+        }))
     }
 
     /// The type, for example `cargo`.
     pub fn kind(&self) -> &str {
-        &self.kind
+        &self.0.kind
     }
 
     /// The namespace, decoded: an npm scope with its `@`, a Maven group, the front of a Go module path.
     pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
+        self.0.namespace.as_deref()
     }
 
     /// The name, decoded.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Namespace and name joined by `separator`; the name alone without a namespace.
     pub fn full_name(&self, separator: &str) -> String {
-        self.namespace
-            .as_ref()
-            .map_or_else(|| self.name.clone(), |space| format!("{space}{separator}{}", self.name))
+        let Parts { namespace, name, .. } = &*self.0;
+        namespace.as_ref().map_or_else(|| name.clone(), |space| format!("{space}{separator}{name}"))
     }
 
     /// The version, decoded.
     pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+        self.0.version.as_deref()
     }
 
     /// A qualifier's value, decoded.
     pub fn qualifier(&self, key: &str) -> Option<&str> {
-        self.qualifiers.get(key).map(String::as_str)
+        self.0.qualifiers.get(key).map(String::as_str)
+    }
+
+    /// Every qualifier, decoded, by key.
+    pub fn qualifiers(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.qualifiers.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// The subpath, decoded.
     pub fn subpath(&self) -> Option<&str> {
-        self.subpath.as_deref()
+        self.0.subpath.as_deref()
+    }
+}
+
+/// The types that are met often, so that they need no memory of their own.
+fn known_kind(kind: &str) -> Option<&'static str> {
+    const KNOWN: [&str; 14] = [
+        "cargo",
+        "npm",
+        "pypi",
+        "golang",
+        "maven",
+        "nuget",
+        "gem",
+        "composer",
+        "deb",
+        "apk",
+        "rpm",
+        "generic",
+        "hex",
+        "githubactions",
+    ];
+    KNOWN.into_iter().find(|known| *known == kind)
+}
+
+impl Parts {
+    /// Whether it is short even if every byte were percent-encoded.
+    fn is_short(&self) -> bool {
+        let space = self.namespace.as_ref().map_or(0, String::len);
+        let version = self.version.as_ref().map_or(0, String::len);
+        (self.kind.len() + space + self.name.len() + version) * 3 + 16 <= MAX_LEN
     }
 
     /// The normal forms that the purl type definitions ask for.
     fn normalise(&mut self) {
         let lower = |text: &mut String| *text = text.to_lowercase();
-        match self.kind.as_str() {
+        match &*self.kind {
             "pypi" => self.name = self.name.to_lowercase().replace('_', "-"),
             "github" | "bitbucket" | "gitlab" | "composer" | "deb" | "apk" | "hex" | "alpm" => {
                 lower(&mut self.name);
@@ -215,12 +263,15 @@ impl FromStr for Purl {
             }
             let value = decode(value)?;
             if !value.is_empty()
-                && purl.qualifiers.insert(key.to_ascii_lowercase(), value).is_some()
+                && Arc::make_mut(&mut purl.0)
+                    .qualifiers
+                    .insert(key.to_ascii_lowercase(), value)
+                    .is_some()
             {
                 return Err(error("a qualifier is given twice"));
             }
         }
-        purl.subpath = subpath
+        let subpath = subpath
             .map(|path| {
                 // Decoded first: `%2E%2E` is `..` too.
                 path.split('/').map(&decode).collect::<Result<Vec<_>, _>>().map(|parts| {
@@ -233,6 +284,9 @@ impl FromStr for Purl {
             })
             .transpose()?
             .filter(|path| !path.is_empty());
+        if subpath.is_some() {
+            Arc::make_mut(&mut purl.0).subpath = subpath;
+        }
         Ok(purl)
     }
 }
@@ -256,13 +310,22 @@ fn decode(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
+/// Runs of characters that stand as they are are written at once: nearly always all of them.
 fn encode(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~' | b':') {
-            fmt::Write::write_char(f, char::from(byte))?;
-        } else {
-            write!(f, "%{byte:02X}")?;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'~' | b':');
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.bytes().position(|b| !plain(b)).unwrap_or(rest.len());
+        // Up to `end` all is ASCII, so it is a boundary.
+        let (front, back) = rest.split_at(end);
+        f.write_str(front)?;
+        let mut after = back.chars();
+        if let Some(c) = after.next() {
+            for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                write!(f, "%{byte:02X}")?;
+            }
         }
+        rest = after.as_str();
     }
     Ok(())
 }
@@ -277,9 +340,11 @@ fn encode_path(f: &mut fmt::Formatter<'_>, path: &str) -> fmt::Result {
     Ok(())
 }
 
-impl fmt::Display for Purl {
+impl fmt::Display for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "pkg:{}/", self.kind)?;
+        f.write_str("pkg:")?;
+        f.write_str(&self.kind)?;
+        f.write_str("/")?;
         if let Some(namespace) = &self.namespace {
             encode_path(f, namespace)?;
             f.write_str("/")?;
@@ -291,7 +356,8 @@ impl fmt::Display for Purl {
         }
         for (at, (key, value)) in self.qualifiers.iter().enumerate() {
             f.write_str(if at == 0 { "?" } else { "&" })?;
-            write!(f, "{key}=")?;
+            f.write_str(key)?;
+            f.write_str("=")?;
             encode_path(f, value)?;
         }
         if let Some(subpath) = &self.subpath {
@@ -299,6 +365,12 @@ impl fmt::Display for Purl {
             encode_path(f, subpath)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Purl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
     }
 }
 

@@ -109,9 +109,10 @@ impl Fields {
                 self.text(purl.name());
                 self.maybe(purl.version());
                 self.maybe(purl.subpath());
-                // Qualifiers are only reachable through the printed form, which is dear; few purls have any.
-                if has_qualifiers(purl) {
-                    self.text(&purl.to_string());
+                self.count(purl.qualifiers().len());
+                for (key, value) in purl.qualifiers() {
+                    self.text(key);
+                    self.text(value);
                 }
             }
         }
@@ -181,23 +182,4 @@ impl Fields {
         self.hasher.update(&self.block);
         format!("blake3:{}", self.hasher.finalize().to_hex())
     }
-}
-
-/// Whether the purl has one of the qualifiers that package types use.
-fn has_qualifiers(purl: &secgate_model::Purl) -> bool {
-    const KEYS: [&str; 12] = [
-        "distro",
-        "arch",
-        "epoch",
-        "upstream",
-        "repository_url",
-        "download_url",
-        "checksum",
-        "vcs_url",
-        "classifier",
-        "type",
-        "platform",
-        "file_name",
-    ];
-    KEYS.iter().any(|key| purl.qualifier(key).is_some())
 }

@@ -38,7 +38,7 @@ pub(crate) const MATCH_FIELDS: &[&str] = &[
     "not",
     "unknown",
 ];
-const CLASSES: [&str; 3] = ["unmaintained", "unsound", "notice"];
+const CLASSES: [&str; 4] = ["unmaintained", "unsound", "yanked", "notice"];
 
 /// The scanner names that a match uses, to be checked when every declared tool is known.
 pub(crate) type ScannerRefs = Vec<(String, Place)>;

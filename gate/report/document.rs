@@ -43,6 +43,7 @@ pub(crate) fn of(view: &View<'_>) -> wire::ReportDocument {
             .map(|inventory| inventory.unknowns.iter().map(unknown).collect())
             .unwrap_or_default(),
         files: run.inventory.map(|inventory| inventory.files.clone()).unwrap_or_default(),
+        distribution: run.inventory.and_then(|inventory| inventory.distribution.clone()),
         findings: view.items.iter().map(finding).collect(),
         gate: run.gate,
         verdict: view.worst_verdict().map(verdict),

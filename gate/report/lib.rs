@@ -19,6 +19,7 @@ mod junit;
 mod markdown;
 pub mod read;
 mod sarif;
+mod sbom_diff;
 mod table;
 mod terminal;
 mod text;
@@ -30,6 +31,7 @@ use secgate_model::{Finding, Inventory, Outcome, Target, Verdict};
 pub use document::document;
 pub use format::{Format, UnknownFormat};
 pub use gitlab::{GitlabReport, gitlab_reports};
+pub use sbom_diff::{SBOM_DIFF_SCHEMA, sbom_diff_json, sbom_diff_markdown, sbom_diff_text};
 
 /// The JSON Schema (draft 2020-12) of the report document.
 pub const REPORT_SCHEMA: &str = include_str!("../../reports/schema/report-1.schema.json");

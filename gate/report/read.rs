@@ -243,7 +243,8 @@ pub fn inventory(document: &wire::ReportDocument) -> Result<model::Inventory> {
             })
         })
         .collect::<Result<_>>()?;
-    Ok(model::Inventory { packages, unknowns, files: document.files.clone() }.normalised())
+    let (files, distribution) = (document.files.clone(), document.distribution.clone());
+    Ok(model::Inventory { packages, unknowns, files, distribution }.normalised())
 }
 
 fn location(at: &str, place: &wire::Place) -> Result<model::Location> {

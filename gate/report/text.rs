@@ -171,8 +171,8 @@ pub(crate) fn wrap(text: &str, columns: usize, most: usize) -> Vec<String> {
     let mut current = String::new();
     let mut words = text.split(' ').peekable();
     while let Some(word) = words.next() {
-        let room = columns.saturating_sub(width(&current) + usize::from(!current.is_empty()));
-        if !current.is_empty() && width(word) > room {
+        // Not by what room is left: a word without a width fits into none, and the blank before it does not.
+        if !current.is_empty() && width(&current) + 1 + width(word) > columns {
             if out.len() + 1 == most {
                 current.push(' ');
                 current.push_str(word);
@@ -379,6 +379,13 @@ mod tests {
         assert_eq!(relative_uri(None, "/../../etc/passwd"), "etc/passwd");
         assert_eq!(relative_uri(None, "a:b"), "a%3Ab");
         assert_eq!(clean_path(None, ".."), "target");
+    }
+
+    #[test]
+    fn a_word_without_a_width_needs_a_blank_all_the_same() {
+        for part in wrap("ab \u{7eb}", 2, 1) {
+            assert!(width(&part) <= 2, "{part:?}");
+        }
     }
 
     proptest! {

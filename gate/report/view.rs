@@ -18,7 +18,6 @@ pub(crate) struct View<'a> {
     /// The worst decision; `None` without a verdict.
     pub(crate) decision: Option<Decision>,
     by_fingerprint: HashMap<&'a str, usize>,
-    packages: HashMap<&'a Purl, &'a Package>,
 }
 
 /// A finding and what the verdicts say of it.
@@ -105,14 +104,8 @@ impl<'a> View<'a> {
         for (at, item) in items.iter().enumerate() {
             by_fingerprint.entry(item.finding.fingerprint.0.as_str()).or_insert(at);
         }
-        let packages = run
-            .inventory
-            .map(|inventory| {
-                inventory.packages.iter().map(|package| (&package.purl, package)).collect()
-            })
-            .unwrap_or_default();
         let decision = run.verdicts.iter().map(|verdict| verdict.decision).max();
-        Self { run, items, decision, by_fingerprint, packages }
+        Self { run, items, decision, by_fingerprint }
     }
 
     /// The first finding with this identity.
@@ -143,7 +136,7 @@ impl<'a> View<'a> {
 
     /// The package that a finding is about, as the inventory has it.
     pub(crate) fn package(&self, finding: &Finding) -> Option<&'a Package> {
-        self.packages.get(finding.locus.component.as_ref()?).copied()
+        self.run.inventory?.find(finding.locus.component.as_ref()?)
     }
 
     /// `path:line`, or the address of a web finding; empty when nobody knows.

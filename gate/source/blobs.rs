@@ -24,6 +24,11 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// When there is none, or when it cannot be had.
     fn blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send + '_>, BlobError>;
+
+    /// Whether the source keeps no manifests, so that this makes them up: their digests mean nothing to anybody else.
+    fn makes_manifests(&self) -> bool {
+        false
+    }
 }
 
 /// Which manifest.

@@ -2,16 +2,63 @@
 //! later for an image or an archive. Nothing is written, no symbolic link is followed (the tree lists them), and
 //! every limit that cuts something off is told.
 
+mod archive_store;
+mod archive_stream;
 mod blobs;
+mod budget;
 mod directory;
+mod docker_archive;
 mod git;
 mod git_tree;
+mod image;
+mod image_base;
+mod image_bodies;
+mod image_document;
+mod image_error;
+mod image_load;
+mod image_plan;
+#[cfg(test)]
+mod image_tests;
+mod inflate;
+mod layer;
+mod layer_cache;
+mod layer_list;
+mod layout;
 mod limits;
+mod local;
+mod merge;
+#[cfg(test)]
+mod merge_tests;
+mod pick;
+mod platform;
+mod reference;
+mod store;
+mod survey;
+mod tar;
+mod tar_header;
+mod tar_pax;
+mod tar_sparse;
+#[cfg(test)]
+mod tar_tests;
+#[cfg(test)]
+mod testing;
 mod tree;
 
+pub use archive_stream::open_stream;
 pub use blobs::{BlobError, Blobs, MAX_MANIFEST, Served, Wanted};
 pub use directory::open_directory;
 pub use git::{head_revision, repository_top};
 pub use git_tree::{GitError, open_revision};
+pub use image::{Image, ImageLayer, ImageOptions, open_image};
+pub use image_base::Base;
+pub use image_error::ImageError;
+pub use layer::LayerError;
 pub use limits::Limits;
+pub use local::{open_local, open_local_image};
+pub use merge::MergeError;
+pub use pick::{PICK_START, Pick, PickAll, Wish};
+pub use platform::{PlatformChoice, parse_platform};
+pub use reference::{Reference, ReferenceError, RegistryReference};
+pub use survey::ModeFile;
+pub use tar::{MAX_PATH, Member, MemberKind, Members, TarError, TarReader};
 pub use tree::{Entry, Link, ReadError, Skipped, Tree};

@@ -6,9 +6,13 @@ use std::{
     sync::Mutex,
 };
 
+use secgate_model::Digest;
+
 use crate::{
     Limits,
     git_tree::{BlobReader, read_blob, read_blob_start},
+    image_bodies::ImageBodies,
+    merge::MAX_HOPS,
 };
 
 /// The regular files of a target, sorted by path.
@@ -32,6 +36,8 @@ pub(crate) enum Bodies {
     Git { blobs: BTreeMap<String, String>, reader: Mutex<BlobReader> },
     /// In memory, by path.
     Memory(BTreeMap<String, Vec<u8>>),
+    /// In the layers of an image.
+    Image(ImageBodies),
 }
 
 /// A regular file.
@@ -103,9 +109,11 @@ impl Tree {
     }
 
     /// The entry that a link leads to by the paths alone, through other links of the tree; `None` when that is no regular
-    /// file of the tree, leaves it, or takes more than 8 links.
+    /// file of the tree, leaves it, or takes more than 8 links. In an image an absolute link starts at the image's root,
+    /// nothing climbs above that, and 40 links may be taken, as for a process inside.
     pub fn resolve(&self, link: &Link) -> Option<&Entry> {
-        const MAX_LINKS: usize = 8;
+        let rooted = matches!(self.bodies, Bodies::Image(_));
+        let max_links = if rooted { MAX_HOPS } else { 8 };
         let mut place: Vec<&str> = link.path.split('/').collect();
         let mut open: Vec<&str> = Vec::new();
         let mut next = Some(link);
@@ -113,15 +121,22 @@ impl Tree {
         loop {
             if let Some(link) = next.take() {
                 followed += 1;
-                if followed > MAX_LINKS || link.target.is_empty() || link.target.starts_with('/') {
+                if followed > max_links || link.target.is_empty() {
                     return None;
                 }
                 place.pop();
+                if link.target.starts_with('/') {
+                    if !rooted {
+                        return None;
+                    }
+                    place.clear();
+                }
                 open.extend(link.target.split('/').rev());
             }
             match open.pop() {
                 None => return self.find(&place.join("/")),
                 Some("" | ".") => {}
+                Some("..") if rooted => drop(place.pop()),
                 Some("..") => drop(place.pop()?),
                 Some(_) if place.len() > self.limits.depth => return None,
                 Some(part) => {
@@ -155,6 +170,42 @@ impl Tree {
         }
     }
 
+    /// A file's bytes without copying them, where they are in memory: in a tree of an image or one made of bodies.
+    pub fn body(&self, entry: &Entry) -> Option<&[u8]> {
+        match &self.bodies {
+            Bodies::Memory(bodies) => bodies.get(&entry.path).map(Vec::as_slice),
+            Bodies::Image(bodies) => {
+                bodies.body(&entry.path).filter(|body| body.whole).map(|body| &*body.bytes)
+            }
+            Bodies::Folder(_) | Bodies::File(_) | Bodies::Git { .. } => None,
+        }
+    }
+
+    /// In an image: what lower layers than the one that [`Tree::layer`] tells had at these paths, each with its layer, the
+    /// highest first. Only files that were picked are kept.
+    pub fn earlier(&self, paths: &[&str]) -> Vec<(&str, &Digest, &[u8])> {
+        let Bodies::Image(bodies) = &self.bodies else { return Vec::new() };
+        bodies.earlier(paths)
+    }
+
+    /// In an image: the layer that put a file there, by the digest of its tar file.
+    pub fn layer(&self, entry: &Entry) -> Option<&Digest> {
+        let Bodies::Image(bodies) = &self.bodies else { return None };
+        bodies.layer(&entry.path)
+    }
+
+    /// In an image: a file's permissions with set-user-ID, set-group-ID and sticky bit.
+    pub fn mode(&self, entry: &Entry) -> Option<u32> {
+        let Bodies::Image(bodies) = &self.bodies else { return None };
+        bodies.found(&entry.path).map(|found| found.mode)
+    }
+
+    /// In an image: a file's bytes when it is unpacked, also where they are more than may be read.
+    pub fn size(&self, entry: &Entry) -> Option<u64> {
+        let Bodies::Image(bodies) = &self.bodies else { return None };
+        bodies.found(&entry.path).map(|found| found.size)
+    }
+
     /// Drops the entries and links whose path `keep` refuses.
     pub fn retain(&mut self, keep: &dyn Fn(&str) -> bool) {
         self.entries.retain(|entry| keep(&entry.path));
@@ -185,6 +236,15 @@ impl Tree {
                     blobs.get(&entry.path).ok_or_else(|| io::Error::other("not in the tree"))?;
                 return read_blob(reader, object, limit);
             }
+            Bodies::Image(bodies) => {
+                let body =
+                    bodies.body(&entry.path).ok_or_else(|| io::Error::other("not in the tree"))?;
+                return if body.whole && body.bytes.len() as u64 <= limit {
+                    Ok(body.bytes.to_vec())
+                } else {
+                    Err(ReadError::TooLarge { limit })
+                };
+            }
             Bodies::File(path) => File::open(path)?,
             Bodies::Folder(root) => open_below(root, &entry.path)?,
         };
@@ -211,6 +271,14 @@ impl Tree {
             Bodies::Git { blobs, reader } => {
                 let object = blobs.get(&entry.path).ok_or_else(missing)?;
                 return read_blob_start(reader, object, count);
+            }
+            Bodies::Image(bodies) => {
+                let body = bodies.body(&entry.path).ok_or_else(missing)?;
+                return match body.bytes.get(..count) {
+                    Some(start) => Ok(start.to_vec()),
+                    None if body.whole => Ok(body.bytes.to_vec()),
+                    None => Err(ReadError::TooLarge { limit: self.limits.file_bytes }),
+                };
             }
             Bodies::File(path) => File::open(path)?,
             Bodies::Folder(root) => open_below(root, &entry.path)?,

@@ -79,13 +79,13 @@ pub fn in_range(scheme: Scheme, events: &[Event<'_>], version: &Version) -> Memb
         }
         found => found,
     };
-    if found == Membership::Outside && evaluate(&bounds, true, Ends::Highest) == Membership::Inside
+    // Only of several ends one can be the lowest and another the highest.
+    let mut lasts = bounds.iter().filter(|bound| bound.kind == Kind::LastAffected);
+    if found == Membership::Outside
+        && let (Some(lowest), Some(_)) = (lasts.next(), lasts.next())
+        && evaluate(&bounds, true, Ends::Highest) == Membership::Inside
     {
-        let lowest = bounds
-            .iter()
-            .find(|bound| bound.kind == Kind::LastAffected)
-            .map_or("", |bound| bound.text);
-        return Membership::Disputed(shortened(lowest));
+        return Membership::Disputed(shortened(lowest.text));
     }
     found
 }

@@ -25,9 +25,32 @@ pub(crate) fn is_zero(digits: &str) -> bool {
 
 /// The order of two runs of digits as numbers of any size; an empty run is zero.
 pub(crate) fn compare_numbers(a: &str, b: &str) -> Ordering {
-    let a = a.trim_start_matches('0');
-    let b = b.trim_start_matches('0');
+    // Numbers with leading zeros are rare, and are cut off byte by byte.
+    let significant = |digits: &str| digits.bytes().take_while(|byte| *byte == b'0').count();
+    let a = a.get(significant(a)..).unwrap_or_default();
+    let b = b.get(significant(b)..).unwrap_or_default();
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+}
+
+/// [`compare_padded`] of two texts with a dot between their numbers, without taking them apart: most versions are told
+/// apart by their first bytes.
+pub(crate) fn compare_dotted(mut a: &str, mut b: &str) -> Ordering {
+    while !(a.is_empty() && b.is_empty()) {
+        let (number_a, number_b);
+        (number_a, a) = take_number(a);
+        (number_b, b) = take_number(b);
+        let found = compare_numbers(number_a, number_b);
+        if found != Ordering::Equal {
+            return found;
+        }
+    }
+    Ordering::Equal
+}
+
+/// Up to the first dot, and what follows it.
+fn take_number(text: &str) -> (&str, &str) {
+    let (number, rest) = take_while(text, |byte| byte != b'.');
+    (number, rest.get(1..).unwrap_or_default())
 }
 
 /// The order of two lists of numbers, missing ones being zero (`1.2` is `1.2.0`).
@@ -91,4 +114,18 @@ pub(crate) fn take_epoch(text: &str) -> Option<(&str, &str)> {
 /// Whether there is white space or a control character of ASCII.
 pub(crate) fn has_gap(text: &str) -> bool {
     text.bytes().any(|byte| byte <= b' ' || byte == 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn dotted_numbers_compare_as_lists_do(a in "[0-9]{0,3}(\\.[0-9]{0,3}){0,3}", b in "[0-9]{0,3}(\\.[0-9]{0,3}){0,3}") {
+            prop_assert_eq!(compare_dotted(&a, &b), compare_padded(a.split('.'), b.split('.')));
+        }
+    }
 }

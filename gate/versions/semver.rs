@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use crate::scan::{
-    compare_folded, compare_lists, compare_numbers, compare_padded, is_number, take_while,
+    compare_dotted, compare_folded, compare_lists, compare_numbers, is_number, take_while,
 };
 
 /// A semantic version taken apart.
@@ -26,15 +26,19 @@ pub(crate) struct Parts<'a> {
 
 /// Takes a version apart.
 pub(crate) fn split(text: &str) -> Result<Parts<'_>, &'static str> {
-    let text = text.trim_start_matches(['v', 'V', '=', ' ']);
+    let prefix = text.bytes().take_while(|byte| matches!(byte, b'v' | b'V' | b'=' | b' ')).count();
+    let text = text.get(prefix..).unwrap_or_default();
     let (numbers, rest) = take_while(text, |byte| byte.is_ascii_digit() || byte == b'.');
     // `1.2.3.beta` is loose for `1.2.3-beta`: the last dot belongs to what follows.
     let (numbers, rest) = match numbers.strip_suffix('.') {
         Some(numbers) if rest.starts_with(|c: char| c.is_ascii_alphabetic()) => (numbers, rest),
         _ => (numbers, rest),
     };
-    if !numbers.split('.').all(is_number) {
+    if !is_dotted(numbers) {
         return Err("expected numbers with dots between them, such as 1.2.3");
+    }
+    if rest.is_empty() {
+        return Ok(Parts { numbers, pre: "", pre_tail: "", build: "" });
     }
     let (pre, build) = match rest.split_once('+') {
         Some((pre, build)) => (pre, build),
@@ -58,6 +62,18 @@ pub(crate) fn split(text: &str) -> Result<Parts<'_>, &'static str> {
     Ok(Parts { numbers, pre, pre_tail: "", build })
 }
 
+/// Whether these are digits with single dots between them; nothing else than digits and dots is in `text`.
+fn is_dotted(text: &str) -> bool {
+    let mut after_digit = false;
+    for byte in text.bytes() {
+        if byte == b'.' && !after_digit {
+            return false;
+        }
+        after_digit = byte != b'.';
+    }
+    after_digit
+}
+
 fn is_identifier(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
@@ -79,14 +95,12 @@ fn identifiers(text: &str) -> impl Iterator<Item = &str> {
 
 /// The order of two semantic versions (§11).
 pub(crate) fn compare(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
-    compare_padded(a.numbers.split('.'), b.numbers.split('.'))
-        .then_with(|| compare_pre(a, b, str::cmp))
+    compare_dotted(a.numbers, b.numbers).then_with(|| compare_pre(a, b, str::cmp))
 }
 
 /// The same, with letters of a pre-release compared without regard to case.
 pub(crate) fn compare_ignoring_case(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
-    compare_padded(a.numbers.split('.'), b.numbers.split('.'))
-        .then_with(|| compare_pre(a, b, compare_folded))
+    compare_dotted(a.numbers, b.numbers).then_with(|| compare_pre(a, b, compare_folded))
 }
 
 /// The same, and build metadata counts where all else is equal: none before some, then identifier by identifier.

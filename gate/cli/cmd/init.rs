@@ -112,6 +112,7 @@ fn config(found: &[String]) -> String {
          \n\
          # audit:\n\
          #   accept_unpinned: true                   # requests without an exact version are no gap\n\
+         #   crates_index: cargo                     # report yanked crates, by the index that Cargo keeps\n\
          #   accept_missing: [\"GitHub Actions\"]      # ecosystems that your mirror does not have\n"
     )
 }

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use secgate_model::Purl;
 use secgate_source::{Entry, Tree};
 
@@ -83,12 +81,20 @@ fn locked<'n>(node: &'n Node<'_>) -> Result<Plain<'n>, CatalogError> {
 
 /// Pushes the packages with their parents.
 fn link(locked: &[Plain<'_>], catalog: &mut Catalog) -> Result<(), CatalogError> {
-    let mut by_name: HashMap<&str, usize> = HashMap::with_capacity(locked.len());
-    let mut by_version: HashMap<(&str, &str), usize> = HashMap::with_capacity(locked.len());
-    for (at, package) in locked.iter().enumerate() {
-        by_name.entry(package.name).or_insert(at);
-        by_version.entry((package.name, package.version)).or_insert(at);
-    }
+    // Cargo writes them in this order, so that sorting only looks at them.
+    let mut sorted: Vec<usize> = (0..locked.len()).collect();
+    let key = |at: usize| locked.get(at).map(|package| (package.name, package.version));
+    sorted.sort_by_key(|at| key(*at));
+    let find = |wanted: &Wanted<'_>| {
+        let lowest = (wanted.name, wanted.version.unwrap_or_default());
+        let first = sorted.partition_point(|at| key(*at) < Some(lowest));
+        sorted.get(first).copied().filter(|at| {
+            key(*at).is_some_and(|(name, version)| {
+                name == wanted.name && wanted.version.is_none_or(|wanted| wanted == version)
+            })
+        })
+    };
+    catalog.packages.reserve_exact(locked.len());
     let mut purls: Vec<Option<Purl>> = Vec::with_capacity(locked.len());
     let mut pushed: Vec<Option<usize>> = Vec::with_capacity(locked.len());
     for package in locked {
@@ -116,11 +122,7 @@ fn link(locked: &[Plain<'_>], catalog: &mut Catalog) -> Result<(), CatalogError>
     for (at, package) in locked.iter().enumerate() {
         for (dependency, line) in &package.dependencies {
             let wanted = Wanted::parse(dependency);
-            let child = match wanted.version {
-                Some(version) => by_version.get(&(wanted.name, version)),
-                None => by_name.get(wanted.name),
-            };
-            let Some(child) = child.copied() else {
+            let Some(child) = find(&wanted) else {
                 return Err(CatalogError::at(
                     *line,
                     format!("the dependency `{}` is not in the file", wanted.name),

@@ -55,7 +55,8 @@ pub(super) fn read(text: &str) -> Option<Vec<Plain<'_>>> {
             versioned = true;
             continue;
         };
-        let (key, value) = row.split_once(" = ")?;
+        let (key, value) = row.split_once('=')?;
+        let (key, value) = (key.strip_suffix(' ')?, value.strip_prefix(' ')?);
         let order = match key {
             "name" => 2,
             "version" => 3,

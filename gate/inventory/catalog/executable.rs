@@ -2,7 +2,7 @@ use secgate_model::UnknownKind;
 use secgate_source::{Entry, ReadError, Tree};
 
 use super::{executable_image, go_binary, rust_binary};
-use crate::{Catalog, CatalogError, Cataloger};
+use crate::{Catalog, CatalogError, Cataloger, excerpt};
 
 /// Programs that carry a list of what they were built from: Go's build information and `cargo auditable`'s list.
 ///
@@ -41,7 +41,11 @@ impl Cataloger for Executable {
         tree: &Tree,
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
-        if !executable_image::is_program(&tree.read_start(entry, executable_image::MAGIC_BYTES)?) {
+        let start = tree.read_start(entry, executable_image::MAGIC_BYTES)?;
+        if excerpt::is_excerpt(&start) {
+            return excerpt::read(&tree.read(entry)?, &["golang", "cargo"], catalog);
+        }
+        if !executable_image::is_program(&start) {
             catalog.passed_over();
             return Ok(());
         }

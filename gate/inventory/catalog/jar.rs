@@ -7,7 +7,7 @@ use super::{
     maven_model::Model,
     zip_archive::{Archive, Member},
 };
-use crate::{Catalog, CatalogError, Cataloger};
+use crate::{Catalog, CatalogError, Cataloger, excerpt};
 
 /// Java archives: JAR, WAR, EAR, HPI, JPI, PAR and RAR files, what is nested in them, and libraries that were unpacked
 /// into them (shaded).
@@ -51,6 +51,9 @@ impl Cataloger for Jar {
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
         let bytes = tree.read(entry)?;
+        if excerpt::is_excerpt(&bytes) {
+            return excerpt::read(&bytes, &["maven"], catalog);
+        }
         let archive = Archive::open(&bytes).map_err(CatalogError::whole)?;
         if is_gradle_wrapper(entry, &archive) {
             catalog.passed_over();

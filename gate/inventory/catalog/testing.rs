@@ -1,6 +1,8 @@
 //! What the tests of catalogers share.
 
-use secgate_source::{Limits, Tree};
+use std::path::Path;
+
+use secgate_source::{Limits, Tree, open_directory};
 
 use crate::{Catalog, CatalogError, Cataloger};
 
@@ -52,4 +54,20 @@ pub(crate) fn failure(cataloger: &dyn Cataloger, path: &str, text: &str) -> Stri
         Err(error) => error.to_string(),
         Ok(()) => panic!("{path} was read without a fault"),
     }
+}
+
+/// The tree of a root file system below `testdata/roots`.
+pub(crate) fn root_tree(name: &str) -> Tree {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/roots").join(name);
+    open_directory(&root, Limits::default(), &|_| false).unwrap()
+}
+
+/// The catalog of one file of such a tree that must be readable.
+pub(crate) fn root_catalog(cataloger: &dyn Cataloger, name: &str, path: &str) -> Catalog {
+    let tree = root_tree(name);
+    let entry = tree.find(path).unwrap_or_else(|| panic!("{path}"));
+    assert!(cataloger.wants(entry), "{} does not want {path}", cataloger.id());
+    let mut catalog = Catalog::new(path, cataloger.id());
+    cataloger.catalog(entry, &tree, &mut catalog).unwrap_or_else(|error| panic!("{path}: {error}"));
+    catalog
 }

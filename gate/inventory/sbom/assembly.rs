@@ -1,7 +1,8 @@
 use std::{borrow::Cow, collections::HashMap};
 
-use secgate_model::{Purl, Scope, UnknownKind};
+use secgate_model::{Location, Purl, Scope, UnknownKind};
 
+use super::properties::Told;
 use crate::{Catalog, CatalogError, links::Links};
 
 /// Components of one SBOM that are read.
@@ -62,6 +63,11 @@ pub(crate) struct Assembly<'t, 'c> {
     relations: Vec<Relation>,
     parts: usize,
     is_vex: bool,
+    is_inventory: bool,
+    told_gaps: bool,
+    incomplete: Option<u32>,
+    /// Elements of which secgate's own properties say whether they are direct.
+    told_direct: Vec<(u32, Option<bool>)>,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +97,10 @@ impl<'t, 'c> Assembly<'t, 'c> {
             relations: Vec::new(),
             parts: 0,
             is_vex: false,
+            is_inventory: false,
+            told_gaps: false,
+            incomplete: None,
+            told_direct: Vec::new(),
         }
     }
 
@@ -123,6 +133,11 @@ impl<'t, 'c> Assembly<'t, 'c> {
         if let Some(node) = self.node(id) {
             node.root = true;
         }
+    }
+
+    /// Says what the document is about, as a person calls it.
+    pub(crate) fn subject(&mut self, name: &str) {
+        self.catalog.tell_subject(name);
     }
 
     /// Adds a component and returns its number.
@@ -257,6 +272,51 @@ impl<'t, 'c> Assembly<'t, 'c> {
         }
     }
 
+    /// Writes what the document tells in properties into the packages of a component that is known already.
+    pub(crate) fn tell(&mut self, id: u32, told: &Told) {
+        let is_target = self.catalog.is_target();
+        let Some((first, count)) = self.nodes.get(id as usize).and_then(|node| node.packages)
+        else {
+            return;
+        };
+        if told.own {
+            self.told_direct.push((id, told.direct));
+        }
+        for package in self.catalog.packages.iter_mut().skip(first).take(count) {
+            told.apply(package, is_target);
+        }
+    }
+
+    /// Takes what the document tells of itself: secgate's own says which files were read and what is missing. A gap that it
+    /// tells stays a gap.
+    pub(crate) fn document(&mut self, mut told: Told, line: u32) {
+        self.is_inventory |= told.is_inventory;
+        for unknown in told.unknowns() {
+            self.told_gaps = true;
+            if self.catalog.is_target() {
+                self.catalog.unknowns.push(unknown);
+            } else {
+                let Location { path, line: at, .. } = &unknown.location;
+                let at = at.map_or_else(String::new, |at| format!(":{at}"));
+                let reason = format!("the SBOM tells of {path}{at}: {}", unknown.reason);
+                self.catalog.unknown(line, unknown.kind, reason);
+            }
+        }
+        if told.is_inventory {
+            self.catalog.tell_files(told.files);
+        }
+    }
+
+    /// Whether secgate wrote the document.
+    pub(crate) fn is_inventory(&self) -> bool {
+        self.is_inventory
+    }
+
+    /// Says that the document calls itself incomplete.
+    pub(crate) fn incomplete(&mut self, line: u32) {
+        self.incomplete.get_or_insert(line);
+    }
+
     /// Whether the component's relations name something that it needs.
     pub(crate) fn has_relations(&self, id: u32) -> bool {
         self.nodes.get(id as usize).is_some_and(|node| node.depends)
@@ -298,6 +358,9 @@ impl<'t, 'c> Assembly<'t, 'c> {
             } else {
                 self.gap(0, "it lists no component and does not say what it is about".to_owned());
             }
+        }
+        if let Some(line) = self.incomplete.filter(|_| !self.told_gaps) {
+            self.gap(line, "the document says of itself that it is incomplete".to_owned());
         }
         self.put_together();
         read
@@ -345,6 +408,13 @@ impl<'t, 'c> Assembly<'t, 'c> {
         for at in direct {
             if let Some(package) = self.catalog.packages.get_mut(at) {
                 package.direct = Some(true);
+            }
+        }
+        for (id, direct) in &self.told_direct {
+            for at in place(self.nodes.get(*id as usize)).into_iter().flatten() {
+                if let Some(package) = self.catalog.packages.get_mut(at) {
+                    package.direct = *direct;
+                }
             }
         }
         links.apply(self.catalog);

@@ -1,11 +1,10 @@
 use std::borrow::Cow;
 
-use secgate_model::Scope;
-
 use super::{
     assembly::{Assembly, Part},
     cyclonedx::{check_version, scope},
     json::{Reader, Sort},
+    properties::Told,
 };
 use crate::{Catalog, CatalogError};
 
@@ -36,8 +35,18 @@ pub(crate) fn catalog_cyclonedx_json(
             }
             "metadata" => reader.object("metadata", |reader, key| match key {
                 "component" => root(reader, &mut assembly),
+                "properties" => {
+                    let line = reader.line();
+                    let mut told = Told::default();
+                    properties(reader, &mut told)?;
+                    assembly.document(told, line);
+                    Ok(())
+                }
                 _ => reader.skip(),
             })?,
+            "compositions" => {
+                reader.list("compositions", |reader| composition(reader, &mut assembly))?;
+            }
             "components" => {
                 components(reader, &mut assembly)?;
             }
@@ -71,7 +80,8 @@ fn root<'t>(reader: &mut Reader<'t>, assembly: &mut Assembly<'t, '_>) -> Result<
     if reader.sort()? == Sort::Null {
         return reader.skip();
     }
-    let id = component(reader, assembly)?;
+    let (id, name) = component_and_name(reader, assembly)?;
+    assembly.subject(&name);
     assembly.root(id);
     Ok(())
 }
@@ -92,12 +102,20 @@ fn component<'t>(
     reader: &mut Reader<'t>,
     assembly: &mut Assembly<'t, '_>,
 ) -> Result<u32, CatalogError> {
+    component_and_name(reader, assembly).map(|(id, _)| id)
+}
+
+fn component_and_name<'t>(
+    reader: &mut Reader<'t>,
+    assembly: &mut Assembly<'t, '_>,
+) -> Result<(u32, Cow<'t, str>), CatalogError> {
     reader.sort()?;
     let line = reader.line();
     let mut part = Part { line, ..Part::default() };
     let mut inner = Vec::new();
+    let mut occurrences: Vec<(Cow<'t, str>, Option<u32>)> = Vec::new();
     let mut group: Option<Cow<'t, str>> = None;
-    let mut development = false;
+    let mut told = Told::default();
     if reader.sort()? != Sort::Object {
         return Err(reader.fault("a component is no object"));
     }
@@ -129,26 +147,36 @@ fn component<'t>(
             "licenses" => {
                 reader.list("licenses", |reader| license(reader, &mut part.licenses))?;
             }
-            "properties" => reader.list("properties", |reader| {
-                development |= is_development(reader)?;
+            "hashes" => reader.list("hashes", |reader| {
+                let (algorithm, digits) = pair(reader, "hashes", "alg", "content")?;
+                told.hash(&algorithm, &digits);
                 Ok(())
+            })?,
+            "properties" => properties(reader, &mut told)?,
+            "evidence" => reader.object("evidence", |reader, key| match key {
+                "occurrences" => {
+                    reader.list("occurrences", |reader| occurrence(reader, &mut occurrences))
+                }
+                _ => reader.skip(),
             })?,
             "components" => inner = components(reader, assembly)?,
             _ => reader.skip()?,
         }
         Ok(())
     })?;
-    if development {
-        part.scope = Scope::Dev;
-    }
     if let Some(group) = group.filter(|group| !group.is_empty() && part.purls.is_empty()) {
         part.name = Cow::Owned(format!("{group}/{}", part.name));
     }
+    for (path, line) in &occurrences {
+        told.occurrence(path, *line);
+    }
+    let name = part.name.clone();
     let id = assembly.part(part)?;
+    assembly.tell(id, &told);
     for child in inner {
         assembly.nested(id, child, line)?;
     }
-    Ok(id)
+    Ok((id, name))
 }
 
 /// `{license: {id | name}}` or `{expression}`.
@@ -174,23 +202,68 @@ fn license(reader: &mut Reader<'_>, licenses: &mut Vec<String>) -> Result<(), Ca
     })
 }
 
-/// The registered properties by which the writers for npm and Composer mark a development dependency
-/// (CycloneDX property taxonomy, `cdx:npm`, `cdx:composer`).
-fn is_development(reader: &mut Reader<'_>) -> Result<bool, CatalogError> {
-    let (mut name, mut value) = (None, None);
-    reader.object("properties", |reader, key| {
+fn properties(reader: &mut Reader<'_>, told: &mut Told) -> Result<(), CatalogError> {
+    reader.list("properties", |reader| {
+        let (name, value) = pair(reader, "properties", "name", "value")?;
+        told.property(&name, &value);
+        Ok(())
+    })
+}
+
+/// Two texts of an object; one that is missing, or no text, is empty.
+fn pair<'t>(
+    reader: &mut Reader<'t>,
+    what: &str,
+    one: &str,
+    two: &str,
+) -> Result<(Cow<'t, str>, Cow<'t, str>), CatalogError> {
+    let (mut first, mut second) = (None, None);
+    reader.object(what, |reader, key| {
+        if key == one {
+            first = reader.text_or_skip()?;
+        } else if key == two {
+            second = reader.text_or_skip()?;
+        } else {
+            reader.skip()?;
+        }
+        Ok(())
+    })?;
+    Ok((first.unwrap_or_default(), second.unwrap_or_default()))
+}
+
+/// Where a component was found: `evidence.occurrences`, from 1.5 on.
+fn occurrence<'t>(
+    reader: &mut Reader<'t>,
+    into: &mut Vec<(Cow<'t, str>, Option<u32>)>,
+) -> Result<(), CatalogError> {
+    let (mut path, mut line) = (None, None);
+    reader.object("occurrences", |reader, key| {
         match key {
-            "name" => name = reader.text_or_skip()?,
-            "value" => value = reader.text_or_skip()?,
+            "location" => path = reader.text_or_skip()?,
+            "line" => line = reader.number_or_skip()?.and_then(|text| text.parse().ok()),
             _ => reader.skip()?,
         }
         Ok(())
     })?;
-    let known = matches!(
-        name.as_deref(),
-        Some("cdx:npm:package:development" | "cdx:composer:package:isDevRequirement")
-    );
-    Ok(known && value.as_deref() == Some("true"))
+    into.extend(path.filter(|path| !path.is_empty()).map(|path| (path, line)));
+    Ok(())
+}
+
+/// `aggregate` of a composition: `incomplete` and its kinds say that parts are missing (bom-1.6, `aggregateType`).
+fn composition(
+    reader: &mut Reader<'_>,
+    assembly: &mut Assembly<'_, '_>,
+) -> Result<(), CatalogError> {
+    reader.object("compositions", |reader, key| {
+        if key != "aggregate" {
+            return reader.skip();
+        }
+        let line = reader.line();
+        if reader.text_or_skip()?.is_some_and(|text| text.starts_with("incomplete")) {
+            assembly.incomplete(line);
+        }
+        Ok(())
+    })
 }
 
 /// A service is no component, but dependencies may name it.

@@ -1,11 +1,11 @@
 use std::borrow::Cow;
 
 use roxmltree::Node;
-use secgate_model::Scope;
 
 use super::{
     assembly::{Assembly, Part},
     cyclonedx::{check_version, scope},
+    properties::Told,
 };
 use crate::{
     Catalog, CatalogError,
@@ -36,7 +36,13 @@ fn bom<'a>(xml: &'a Xml<'_>, assembly: &mut Assembly<'a, '_>) -> Result<(), Cata
         for component_node in children(metadata, "component") {
             let id = component(component_node, xml, assembly, 0)?;
             assembly.root(id);
+            if let Some(name) = children(component_node, "name").next() {
+                assembly.subject(words(name));
+            }
         }
+        let mut told = Told::default();
+        properties(metadata, &mut told);
+        assembly.document(told, xml.line(metadata));
     }
     for list in children(root, "components") {
         components(list, xml, assembly, 0)?;
@@ -48,6 +54,14 @@ fn bom<'a>(xml: &'a Xml<'_>, assembly: &mut Assembly<'a, '_>) -> Result<(), Cata
         for service in list.descendants().filter(|node| node.tag_name().name() == "service") {
             if let Some(name) = service.attribute("bom-ref") {
                 assembly.define(Cow::Borrowed(name));
+            }
+        }
+    }
+    for list in children(root, "compositions") {
+        for composition in children(list, "composition") {
+            if children(composition, "aggregate").any(|node| words(node).starts_with("incomplete"))
+            {
+                assembly.incomplete(xml.line(composition));
             }
         }
     }
@@ -101,7 +115,8 @@ fn component<'a>(
     };
     let mut inner = Vec::new();
     let mut group = "";
-    let mut development = false;
+    let mut told = Told::default();
+    properties(node, &mut told);
     for child in node.children().filter(Node::is_element) {
         match child.tag_name().name() {
             "group" => group = words(child),
@@ -116,27 +131,40 @@ fn component<'a>(
                 part.purls.push((Cow::Borrowed(words(child)), xml.line(child)));
             }
             "licenses" => licenses(child, &mut part.licenses),
-            "properties" => {
-                development |= children(child, "property").any(|property| {
-                    property.attribute("name") == Some("cdx:npm:package:development")
-                        && words(property) == "true"
-                });
+            "hashes" => {
+                for hash in children(child, "hash") {
+                    told.hash(hash.attribute("alg").unwrap_or_default(), words(hash));
+                }
+            }
+            "evidence" => {
+                let lists = children(child, "occurrences");
+                for place in lists.flat_map(|list| children(list, "occurrence")) {
+                    let told_by = |name| children(place, name).next().map(words);
+                    let line = told_by("line").and_then(|line| line.parse().ok());
+                    told.occurrence(told_by("location").unwrap_or_default(), line);
+                }
             }
             "components" => inner = components(child, xml, assembly, depth + 1)?,
             _ => {}
         }
     }
-    if development {
-        part.scope = Scope::Dev;
-    }
     if !group.is_empty() && part.purls.is_empty() {
         part.name = Cow::Owned(format!("{group}/{}", part.name));
     }
     let id = assembly.part(part)?;
+    assembly.tell(id, &told);
     for child in inner {
         assembly.nested(id, child, line)?;
     }
     Ok(id)
+}
+
+fn properties(node: Node<'_, '_>, told: &mut Told) {
+    for property in children(node, "properties").flat_map(|list| children(list, "property")) {
+        // Not trimmed: a path may begin or end with a space.
+        let value = property.text().unwrap_or_default();
+        told.property(property.attribute("name").unwrap_or_default(), value);
+    }
 }
 
 fn licenses(list: Node<'_, '_>, into: &mut Vec<String>) {

@@ -124,6 +124,17 @@ impl<'t> Reader<'t> {
         Ok(None)
     }
 
+    /// Reads a number as written where another sort of value means nothing to the caller.
+    pub(crate) fn number_or_skip(&mut self) -> Result<Option<&'t str>, CatalogError> {
+        if self.sort()? != Sort::Number {
+            self.skip()?;
+            return Ok(None);
+        }
+        let start = self.at;
+        self.number()?;
+        Ok(self.text.get(start..self.at))
+    }
+
     /// Passes over one value.
     pub(crate) fn skip(&mut self) -> Done {
         match self.sort()? {

@@ -112,7 +112,10 @@ impl<'t> Relations<'t> {
                     line,
                     format!("the document is about `{shown}`, which it does not describe"),
                 );
-            } else if !assembly.is_package(id) || (assembly.has_relations(id) && !several) {
+            } else if !assembly.is_package(id)
+                || assembly.is_inventory()
+                || (assembly.has_relations(id) && !several)
+            {
                 assembly.root(id);
             }
         }

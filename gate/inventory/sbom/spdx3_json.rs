@@ -1,10 +1,14 @@
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+};
 
 use secgate_model::Scope;
 
 use super::{
     assembly::{Assembly, Part},
     json::{Reader, Sort},
+    properties::Told,
     spdx::{Relations, purpose, said},
 };
 use crate::{Catalog, CatalogError};
@@ -18,6 +22,8 @@ pub(crate) fn catalog_spdx3_json(text: &str, catalog: &mut Catalog) -> Result<()
         relations: Relations::default(),
         licenses: HashMap::new(),
         licensed: Vec::new(),
+        documents: HashSet::new(),
+        notes: Vec::new(),
     };
     let mut context = false;
     let read = reader.object("the document", |reader, key| {
@@ -54,6 +60,10 @@ struct Spdx3<'t, 'c> {
     licenses: HashMap<Cow<'t, str>, Cow<'t, str>>,
     /// Element and licence, until all are known.
     licensed: Vec<(u32, Cow<'t, str>)>,
+    /// The names of the document and of the collections in it.
+    documents: HashSet<u32>,
+    /// Element, annotation and its line, until all elements are known.
+    notes: Vec<(u32, Cow<'t, str>, u32)>,
 }
 
 /// The members that any of the classes that matter has.
@@ -67,6 +77,9 @@ struct Element<'t> {
     kind: Option<Cow<'t, str>>,
     to: Vec<(Cow<'t, str>, u32)>,
     scope: Option<Cow<'t, str>>,
+    subject: Option<Cow<'t, str>>,
+    statement: Option<Cow<'t, str>>,
+    told: Told,
 }
 
 impl<'t> Spdx3<'t, '_> {
@@ -88,17 +101,31 @@ impl<'t> Spdx3<'t, '_> {
                         _ => {}
                     }
                 }
-                self.assembly.part(element.part)?;
+                let id = self.assembly.part(element.part)?;
+                self.assembly.tell(id, &element.told);
             }
             "Relationship" | "LifecycleScopedRelationship" => {
                 self.relationship(element, line)?;
             }
             "SpdxDocument" | "software_Sbom" | "Bom" | "Bundle" => {
+                if class == "SpdxDocument" {
+                    self.assembly.subject(&element.part.name);
+                }
                 if let Some(name) = element.part.id {
-                    self.assembly.define(name);
+                    let id = self.assembly.define(name);
+                    self.documents.insert(id);
                 }
                 for (root, line) in element.roots {
                     self.relations.describes(root, line);
+                }
+            }
+            "Annotation" => {
+                if let (Some(subject), Some(text)) = (element.subject, element.statement) {
+                    let id = self.assembly.id(subject);
+                    self.notes.push((id, text, line));
+                }
+                if let Some(name) = element.part.id {
+                    self.assembly.define(name);
                 }
             }
             "simplelicensing_LicenseExpression" => {
@@ -151,6 +178,15 @@ impl<'t> Spdx3<'t, '_> {
                 self.assembly.license(*id, &text);
             }
         }
+        for (id, text, line) in &self.notes {
+            let mut told = Told::default();
+            told.annotation(text);
+            if self.documents.contains(id) {
+                self.assembly.document(told, *line);
+            } else {
+                self.assembly.tell(*id, &told);
+            }
+        }
         if read.is_ok() {
             self.relations.mark_roots(&mut self.assembly);
         }
@@ -189,6 +225,23 @@ fn member<'t>(
         "simplelicensing_licenseExpression" => {
             element.expression = Some(reader.text("simplelicensing_licenseExpression")?);
         }
+        "verifiedUsing" => reader.list("verifiedUsing", |reader| {
+            let (mut algorithm, mut digits) = (None, None);
+            reader.object("verifiedUsing", |reader, key| {
+                match key {
+                    "algorithm" => algorithm = reader.text_or_skip()?,
+                    "hashValue" => digits = reader.text_or_skip()?,
+                    _ => reader.skip()?,
+                }
+                Ok(())
+            })?;
+            if let (Some(algorithm), Some(digits)) = (algorithm, digits) {
+                element.told.hash(&algorithm, &digits);
+            }
+            Ok(())
+        })?,
+        "subject" => element.subject = reader.text_or_skip()?,
+        "statement" => element.statement = reader.text_or_skip()?,
         "rootElement" => names(reader, "rootElement", &mut element.roots)?,
         "from" => element.from = Some(reader.text("from")?),
         "to" => names(reader, "to", &mut element.to)?,

@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use super::{
     assembly::{Assembly, Part},
     json::Reader,
+    properties::Told,
     spdx::{Relations, check_version, license, purpose, said},
 };
 use crate::{Catalog, CatalogError};
@@ -24,6 +25,11 @@ pub(crate) fn catalog_spdx_json(text: &str, catalog: &mut Catalog) -> Result<(),
             "SPDXID" => {
                 assembly.define(reader.text("SPDXID")?);
             }
+            "name" => {
+                if let Some(name) = reader.text_or_skip()? {
+                    assembly.subject(&name);
+                }
+            }
             "documentDescribes" => reader.list("documentDescribes", |reader| {
                 reader.sort()?;
                 let line = reader.line();
@@ -31,6 +37,12 @@ pub(crate) fn catalog_spdx_json(text: &str, catalog: &mut Catalog) -> Result<(),
                 Ok(())
             })?,
             "packages" => reader.list("packages", |reader| package(reader, &mut assembly))?,
+            "annotations" => {
+                let line = reader.line();
+                let mut told = Told::default();
+                reader.list("annotations", |reader| annotation(reader, &mut told))?;
+                assembly.document(told, line);
+            }
             "files" | "snippets" => reader.list(key, |reader| {
                 reader.object(key, |reader, key| {
                     if key == "SPDXID" {
@@ -64,6 +76,7 @@ fn package<'t>(
     let mut part = Part { line, ..Part::default() };
     let (mut concluded, mut declared) = (None, None);
     let mut given = false;
+    let mut told = Told::default();
     reader.object("package", |reader, key| {
         given = true;
         match key {
@@ -83,6 +96,19 @@ fn package<'t>(
             "externalRefs" => {
                 reader.list("externalRefs", |reader| external_ref(reader, &mut part))?;
             }
+            "checksums" => reader.list("checksums", |reader| checksum(reader, &mut told))?,
+            "annotations" => reader.list("annotations", |reader| annotation(reader, &mut told))?,
+            "attributionTexts" => reader.list("attributionTexts", |reader| {
+                if let Some(text) = reader.text_or_skip()? {
+                    told.annotation(&text);
+                }
+                Ok(())
+            })?,
+            "sourceInfo" => {
+                if let Some(text) = reader.text_or_skip()? {
+                    told.source_info(&text);
+                }
+            }
             _ => reader.skip()?,
         }
         Ok(())
@@ -93,7 +119,37 @@ fn package<'t>(
     for text in [declared, concluded].into_iter().flatten() {
         license(&mut part, text);
     }
-    assembly.part(part).map(drop)
+    let id = assembly.part(part)?;
+    assembly.tell(id, &told);
+    Ok(())
+}
+
+fn annotation(reader: &mut Reader<'_>, told: &mut Told) -> Result<(), CatalogError> {
+    reader.object("annotations", |reader, key| {
+        if key != "comment" {
+            return reader.skip();
+        }
+        if let Some(text) = reader.text_or_skip()? {
+            told.annotation(&text);
+        }
+        Ok(())
+    })
+}
+
+fn checksum(reader: &mut Reader<'_>, told: &mut Told) -> Result<(), CatalogError> {
+    let (mut algorithm, mut digits) = (None, None);
+    reader.object("checksums", |reader, key| {
+        match key {
+            "algorithm" => algorithm = reader.text_or_skip()?,
+            "checksumValue" => digits = reader.text_or_skip()?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    if let (Some(algorithm), Some(digits)) = (algorithm, digits) {
+        told.hash(&algorithm, &digits);
+    }
+    Ok(())
 }
 
 fn external_ref<'t>(reader: &mut Reader<'t>, part: &mut Part<'t>) -> Result<(), CatalogError> {

@@ -2,6 +2,7 @@ use std::borrow::Cow;
 
 use super::{
     assembly::{Assembly, Part},
+    properties::Told,
     spdx::{Relations, check_version, license, purpose, said},
     spdx_json::is_purl_type,
 };
@@ -29,7 +30,11 @@ fn document<'t>(
     relations: &mut Relations<'t>,
 ) -> Result<(), CatalogError> {
     let mut version = false;
-    let mut package: Option<Part<'t>> = None;
+    let mut package: Option<(Part<'t>, Told)> = None;
+    let mut own = Told::default();
+    // What the annotation that is being read is about.
+    let mut subject = "";
+    let mut notes: Vec<(&'t str, Cow<'t, str>)> = Vec::new();
     let mut lines = (1_u32..).zip(text.lines());
     while let Some((line, raw)) = lines.next() {
         let trimmed = raw.trim();
@@ -45,70 +50,118 @@ fn document<'t>(
             return Err(CatalogError::at(line, "expected `Tag: value`"));
         }
         let value = match value.trim().strip_prefix("<text>") {
-            None => value.trim(),
-            Some(inner) => {
-                let closed = inner.split_once("</text>").map(|(inside, _)| inside);
-                if closed.is_none() && !lines.any(|(_, more)| more.contains("</text>")) {
-                    return Err(CatalogError::at(line, "`<text>` does not end"));
-                }
-                closed.unwrap_or(inner)
-            }
+            None => Cow::Borrowed(value.trim()),
+            Some(inner) => long(inner, &mut lines)
+                .ok_or_else(|| CatalogError::at(line, "`<text>` does not end"))?,
         };
         match tag {
             "SPDXVersion" => {
-                check_version(value, line)?;
+                check_version(&value, line)?;
                 version = true;
             }
+            "DocumentName" => assembly.subject(&value),
             "PackageName" => {
-                let name = Cow::Borrowed(value);
-                let next = Part { line, name, ..Part::default() };
-                if let Some(done) = package.replace(next) {
-                    assembly.part(done)?;
-                }
+                let next = Part { line, name: value, ..Part::default() };
+                end(package.replace((next, Told::default())), assembly)?;
             }
             // `FileName` begins a file, the others a snippet or a licence: what follows is not the package's.
             "FileName" | "SnippetSPDXID" | "SnippetSPDXIdentifier" | "LicenseID" => {
-                if let Some(done) = package.take() {
-                    assembly.part(done)?;
-                }
+                end(package.take(), assembly)?;
                 if tag.starts_with("Snippet") {
-                    assembly.define(Cow::Borrowed(value));
+                    assembly.define(value);
                 }
             }
             "SPDXID" => match &mut package {
-                Some(part) if part.id.is_some() => {
+                Some((part, _)) if part.id.is_some() => {
                     return Err(CatalogError::at(line, "a package with two identifiers"));
                 }
-                Some(part) => part.id = Some(Cow::Borrowed(value)),
+                Some((part, _)) => part.id = Some(value),
                 None => {
-                    assembly.define(Cow::Borrowed(value));
+                    assembly.define(value);
                 }
             },
-            "Relationship" => relationship(value, line, assembly, relations)?,
+            "Relationship" => {
+                // Over several lines it is none.
+                let Cow::Borrowed(value) = value else {
+                    return Err(CatalogError::at(line, "`Relationship` takes one line"));
+                };
+                relationship(value, line, assembly, relations)?;
+            }
+            "Annotator" => subject = "",
+            "SPDXREF" => subject = trimmed.split_once(':').map_or("", |(_, name)| name.trim()),
+            "AnnotationComment" => match &mut package {
+                _ if subject == "SPDXRef-DOCUMENT" => own.annotation(&value),
+                Some((part, told)) if part.id.as_deref() == Some(subject) => {
+                    told.annotation(&value);
+                }
+                _ => notes.push((subject, value)),
+            },
             _ => {
-                if let Some(part) = &mut package {
-                    field(part, tag, value, line)?;
+                if let Some((part, told)) = &mut package {
+                    field(part, told, tag, value, line)?;
                 }
             }
         }
     }
-    if let Some(done) = package {
-        assembly.part(done)?;
+    end(package, assembly)?;
+    for (name, text) in notes {
+        let mut told = Told::default();
+        told.annotation(&text);
+        let id = assembly.id(Cow::Borrowed(name));
+        assembly.tell(id, &told);
     }
+    assembly.document(own, 0);
     if version { Ok(()) } else { Err(CatalogError::whole("`SPDXVersion` is missing")) }
+}
+
+/// The rest of a `<text>…</text>` value.
+fn long<'t>(
+    first: &'t str,
+    lines: &mut impl Iterator<Item = (u32, &'t str)>,
+) -> Option<Cow<'t, str>> {
+    if let Some((inside, _)) = first.split_once("</text>") {
+        return Some(Cow::Borrowed(inside));
+    }
+    let mut whole = first.to_owned();
+    for (_, more) in lines {
+        whole.push('\n');
+        if let Some((inside, _)) = more.split_once("</text>") {
+            whole.push_str(inside);
+            return Some(Cow::Owned(whole));
+        }
+        whole.push_str(more);
+    }
+    None
+}
+
+fn end<'t>(
+    package: Option<(Part<'t>, Told)>,
+    assembly: &mut Assembly<'t, '_>,
+) -> Result<(), CatalogError> {
+    if let Some((part, told)) = package {
+        let id = assembly.part(part)?;
+        assembly.tell(id, &told);
+    }
+    Ok(())
 }
 
 fn field<'t>(
     part: &mut Part<'t>,
+    told: &mut Told,
     tag: &str,
-    value: &'t str,
+    value: Cow<'t, str>,
     line: u32,
 ) -> Result<(), CatalogError> {
     match tag {
-        "PackageVersion" => part.version = said(Cow::Borrowed(value)),
-        "PrimaryPackagePurpose" => part.sort = purpose(value),
-        "PackageLicenseDeclared" | "PackageLicenseConcluded" => {
-            license(part, Cow::Borrowed(value));
+        "PackageVersion" => part.version = said(value),
+        "PrimaryPackagePurpose" => part.sort = purpose(&value),
+        "PackageLicenseDeclared" | "PackageLicenseConcluded" => license(part, value),
+        "PackageSourceInfo" => told.source_info(&value),
+        "PackageAttributionText" => told.annotation(&value),
+        "PackageChecksum" => {
+            if let Some((algorithm, digits)) = value.split_once(':') {
+                told.hash(algorithm.trim(), digits.trim());
+            }
         }
         "ExternalRef" => {
             let mut words = value.split_whitespace();
@@ -120,7 +173,13 @@ fn field<'t>(
                 ));
             };
             if is_purl_type(kind) {
-                part.purls.push((Cow::Borrowed(locator), line));
+                let locator = match &value {
+                    Cow::Borrowed(value) => {
+                        Cow::Borrowed(value.split_whitespace().nth(2).unwrap_or_default())
+                    }
+                    Cow::Owned(_) => Cow::Owned(locator.to_owned()),
+                };
+                part.purls.push((locator, line));
             }
         }
         _ => {}
@@ -134,10 +193,8 @@ fn relationship<'t>(
     assembly: &mut Assembly<'t, '_>,
     relations: &mut Relations<'t>,
 ) -> Result<(), CatalogError> {
-    let mut words = value.split_whitespace();
-    let (Some(from), Some(kind), Some(to), None) =
-        (words.next(), words.next(), words.next(), words.next())
-    else {
+    let words = value.split_whitespace();
+    let [from, kind, to] = words.collect::<Vec<_>>()[..] else {
         return Err(CatalogError::at(
             line,
             "`Relationship` needs an element, a type and an element",

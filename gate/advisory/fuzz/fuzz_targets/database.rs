@@ -10,8 +10,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         [("npm", "a"), ("PyPI", "flask"), ("Go", "stdlib"), ("crates.io", "time")]
     {
         if let Ok(Some(entry)) = database.package(ecosystem, name) {
-            for (number, _) in &entry.advisories {
-                let _ = database.text(*number);
+            for mention in &entry.mentions {
+                let _ = database.text(mention.record);
             }
         }
         let _ = match_package(&database, ecosystem, name, "1.0.0");

@@ -1,0 +1,169 @@
+use secgate_model::{Finding, Inventory, Problem, Target, TargetKind};
+use secgate_scan::{About, Job, Need, Ran, Scan, ScanError, Scanner, run_scanners};
+use secgate_source::Image;
+
+use crate::{
+    args::ImageArgs,
+    environment,
+    exit::{ERROR, Failure, Outcome},
+    judge::{Case, baseline_from_report, conclude, policy_for, verdict},
+    look::{Looked, audit_of},
+    open_image,
+    plan::settle_plan,
+    settings::Settings,
+};
+
+/// The stage that judges an image.
+pub(crate) const STAGE: &str = "image";
+
+pub(crate) fn run(args: &ImageArgs) -> Outcome {
+    let common = &args.common;
+    let started = common.at.unwrap_or_else(environment::now);
+    let settings = Settings::read(common, None)?;
+    let scanners = [STAGE];
+    let policy = policy_for(&settings, common, STAGE)?.only_scanners(STAGE, &scanners);
+    let (policy, later) = policy.only_findings(STAGE);
+    if !later.is_empty() && !common.talk.quiet {
+        anstream::eprintln!(
+            "note: this verb looks at the image alone; `secgate run --stage {STAGE}` also demands {}",
+            later.join(", ")
+        );
+    }
+    let database = settings.database(common)?;
+    let baseline = match &common.baseline {
+        Some(named) => Some(baseline_from_report(named)?),
+        None => None,
+    };
+    let images = open_image::open(&args.reference, &args.source)?;
+    let mut code = 0;
+    for image in &images {
+        let looked = look(&args.reference, image, images.len() > 1, &settings, &database);
+        let case = Case::of(&looked, started);
+        let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
+        settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
+        let files = files(&common.output, image, images.len() > 1);
+        code = code.max(conclude(&case, &[verdict], common, &files, &settings)?);
+        std::mem::forget(looked);
+    }
+    // No image at all is no pass.
+    Ok(if images.is_empty() { ERROR } else { code })
+}
+
+/// Looks at one image.
+pub(crate) fn look(
+    reference: &str,
+    image: &Image,
+    several: bool,
+    settings: &Settings,
+    database: &secgate_advisory::Database,
+) -> Looked {
+    let target = target(reference, image, several);
+    let inventory = secgate_inventory::take_image_inventory(&image.tree);
+    let scanner = ImageScanner { audit: audit_of(settings, database), image };
+    let job = Job {
+        target: &target,
+        tree: Some(&image.tree),
+        inventory: Some(&inventory),
+        now: settings.now,
+    };
+    let ran: Ran = run_scanners(&[&scanner], &job);
+    Looked { target, inventory, ran, base_path: None }
+}
+
+/// What an image is called in reports.
+pub(crate) fn target(reference: &str, image: &Image, several: bool) -> Target {
+    let platform = &image.platform;
+    let name = if several {
+        format!("{reference} ({}/{})", platform.os, platform.architecture)
+    } else {
+        reference.to_owned()
+    };
+    Target { kind: TargetKind::Image, name, digest: image.manifest.clone(), revision: None }
+}
+
+/// With several images each has files of its own.
+fn files(
+    output: &[(secgate_report::Format, std::path::PathBuf)],
+    image: &Image,
+    several: bool,
+) -> Vec<(secgate_report::Format, std::path::PathBuf)> {
+    let named = |path: &std::path::Path| {
+        let platform = format!("{}-{}", image.platform.os, image.platform.architecture);
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        path.with_file_name(format!("{platform}.{}", name.unwrap_or_default()))
+    };
+    output
+        .iter()
+        .map(|(format, path)| (*format, if several { named(path) } else { path.clone() }))
+        .collect()
+}
+
+/// Everything that is looked for in an image: advisories for its packages, and what is wrong with how it is built and run.
+struct ImageScanner<'a> {
+    audit: secgate_advisory::Audit<'a>,
+    image: &'a Image,
+}
+
+static ABOUT: About =
+    About { id: "image", version: env!("CARGO_PKG_VERSION"), needs: &[Need::Inventory] };
+
+impl Scanner for ImageScanner<'_> {
+    fn about(&self) -> &About {
+        &ABOUT
+    }
+
+    fn scan(&self, job: &Job<'_>) -> Result<Scan, ScanError> {
+        let mut scan = self.audit.scan(job)?;
+        let rules = secgate_code::scan_image(job.target, self.image);
+        scan.findings.extend(rules.findings);
+        scan.problems.extend(rules.problems);
+        scan.detail = format!("{}; {}", scan.detail, rules.detail);
+        // A configuration is always there to look at.
+        let nothing_installed = std::mem::take(&mut scan.nothing_to_look_at);
+        if nothing_installed && self.image.files > 0 {
+            scan.problems.push(unknown_contents(self.image));
+        }
+        for finding in &mut scan.findings {
+            as_image(finding);
+        }
+        Ok(scan)
+    }
+}
+
+/// Files and no package: nobody can say what an image without any record of packages is made of.
+fn unknown_contents(image: &Image) -> Problem {
+    Problem {
+        location: None,
+        message: format!(
+            "the image has {} files and no record of packages that secgate reads: what it is made of is not known",
+            image.files
+        ),
+        hint: Some(
+            "build its programs with a list of what is in them (Go does, `cargo auditable build` does), \
+             or judge an SBOM of the build"
+                .to_owned(),
+        ),
+        gap: true,
+    }
+}
+
+fn as_image(finding: &mut Finding) {
+    finding.scanner = STAGE.to_owned();
+    finding.seen_by = vec![STAGE.to_owned()];
+}
+
+/// The inventory of the images that a reference stands for.
+pub(crate) fn inventories(
+    reference: &str,
+    source: &crate::args::ImageSource,
+) -> Result<Vec<(Target, Inventory)>, Failure> {
+    let images = open_image::open(reference, source)?;
+    let several = images.len() > 1;
+    Ok(images
+        .iter()
+        .map(|image| {
+            let inventory = secgate_inventory::take_image_inventory(&image.tree);
+            (target(reference, image, several), inventory)
+        })
+        .collect())
+}

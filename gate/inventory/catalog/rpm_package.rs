@@ -1,0 +1,88 @@
+use super::{os_release::Distribution, third_party};
+use crate::Catalog;
+
+/// What any record of an RPM package tells.
+#[derive(Debug)]
+pub(super) struct RpmPackage<'t> {
+    pub(super) name: &'t str,
+    /// Version and release, joined by `-`.
+    pub(super) version: &'t str,
+    /// 0 where it has none.
+    pub(super) epoch: u32,
+    pub(super) architecture: &'t str,
+    /// The file name of the source package: `NAME-VERSION-RELEASE.src.rpm`.
+    pub(super) source: &'t str,
+    pub(super) vendor: &'t str,
+    pub(super) license: &'t str,
+    /// `NAME:STREAM:VERSION:CONTEXT`, empty for what belongs to no module.
+    pub(super) modularity: &'t str,
+}
+
+/// Adds the package and returns its place; none for keys, which rpm keeps among the packages, and for what makes no purl.
+pub(super) fn push(
+    package: &RpmPackage<'_>,
+    distribution: Option<&Distribution>,
+    line: u32,
+    catalog: &mut Catalog,
+) -> Option<usize> {
+    if package.name == "gpg-pubkey" {
+        return None;
+    }
+    let namespace = distribution.map(Distribution::namespace);
+    let found = catalog.package("rpm", namespace, package.name, package.version, line)?;
+    let told = |text: &'_ str| if text == "(none)" { String::new() } else { text.to_owned() };
+    let epoch = if package.epoch == 0 { String::new() } else { package.epoch.to_string() };
+    let vendor = third_party::rpm(distribution, Some(package.vendor)).unwrap_or_default();
+    found.purl = found
+        .purl
+        .clone()
+        .with_qualifier("arch", &told(package.architecture))
+        .with_qualifier("epoch", &epoch)
+        .with_qualifier("distro", &distribution.map(Distribution::label).unwrap_or_default())
+        .with_qualifier("upstream", &told(package.source))
+        .with_qualifier("modularity", stream(package.modularity))
+        .with_qualifier("vendor", &vendor);
+    found.source = source(package.source);
+    if !package.license.is_empty() && package.license != "(none)" {
+        found.licenses = vec![package.license.chars().take(200).collect()];
+    }
+    Some(catalog.packages.len() - 1)
+}
+
+/// Name and version of `NAME-VERSION-RELEASE.src.rpm`.
+fn source(file: &str) -> Option<(String, String)> {
+    let stem = file.strip_suffix(".src.rpm").or_else(|| file.strip_suffix(".nosrc.rpm"))?;
+    let (rest, release) = stem.rsplit_once('-')?;
+    let (name, version) = rest.rsplit_once('-')?;
+    (!name.is_empty()).then(|| (name.to_owned(), format!("{version}-{release}")))
+}
+
+/// `NAME:STREAM` of a module's label.
+fn stream(label: &str) -> &str {
+    let end = label.match_indices(':').nth(1).map_or(label.len(), |(at, _)| at);
+    if label == "(none)" { "" } else { label.get(..end).unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_texts() {
+        let check = |file: &str, expected: Option<(&str, &str)>| {
+            let expected = expected.map(|(name, version)| (name.to_owned(), version.to_owned()));
+            assert_eq!(source(file), expected, "{file}");
+        };
+        check("openssl-3.0.7-24.el9.src.rpm", Some(("openssl", "3.0.7-24.el9")));
+        check(
+            "java-17-openjdk-17.0.9.0.9-2.el9.nosrc.rpm",
+            Some(("java-17-openjdk", "17.0.9.0.9-2.el9")),
+        );
+        for odd in ["", "(none)", "a-1.src.rpm", "-1-1.src.rpm", "a-1-1.rpm"] {
+            check(odd, None);
+        }
+        assert_eq!(stream("nodejs:18:807:bd1"), "nodejs:18");
+        assert_eq!(stream("nodejs:18"), "nodejs:18");
+        assert_eq!(stream(""), "");
+    }
+}

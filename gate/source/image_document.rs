@@ -1,0 +1,111 @@
+use secgate_formats::oci::{INDEX, Index, MANIFEST, Manifest};
+use serde::{Deserialize, de::IgnoredAny};
+
+/// A manifest or an index, and surely not both.
+pub(crate) enum Document {
+    Index(Index),
+    Manifest(Manifest),
+}
+
+/// The fields that tell what a document is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Probe {
+    schema_version: Option<u64>,
+    media_type: Option<String>,
+    manifests: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
+    config: Option<IgnoredAny>,
+    fs_layers: Option<IgnoredAny>,
+}
+
+/// Reads a manifest or an index. `said` is what others call it: the descriptor, the source. All must agree, so that no two
+/// tools can take one document for different images (OCI image specification, `manifest.md`, and CVE-2021-41190).
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn read_document(bytes: &[u8], said: &[Option<&str>]) -> Result<Document, String> {
+    let probe: Probe = serde_json::from_slice(bytes)
+        .map_err(|error| format!("it is not a JSON document of an image: {error}"))?;
+    if probe.schema_version == Some(1) || probe.fs_layers.is_some() {
+        return Err("it is of Docker's schema 1, which has no digests that could be checked; push the image anew".into());
+    }
+    if probe.schema_version != Some(2) {
+        return Err("its schemaVersion is not 2".into());
+    }
+    let is_index =
+        match (probe.manifests.is_some(), probe.layers.is_some() || probe.config.is_some()) {
+            (true, false) => true,
+            (false, true) => false,
+            (true, true) => {
+                return Err(
+                    "it is both an index and a manifest, so that tools read it differently".into(),
+                );
+            }
+            (false, false) => return Err("it is neither an index nor a manifest".into()),
+        };
+    let kind = if is_index { "an index" } else { "a manifest" };
+    for name in said.iter().copied().chain([probe.media_type.as_deref()]).flatten() {
+        let name = name.split(';').next().unwrap_or_default().trim();
+        let agrees = match name {
+            "" | "application/json" | "text/plain" | "application/octet-stream" => true,
+            name if INDEX.contains(&name) => is_index,
+            name if MANIFEST.contains(&name) => !is_index,
+            _ => {
+                return Err(format!(
+                    "it is called `{name}`, which is neither an image nor an index"
+                ));
+            }
+        };
+        if !agrees {
+            return Err(format!("it is {kind}, but is called `{name}`"));
+        }
+    }
+    let malformed = |error: serde_json::Error| format!("it is not {kind} as specified: {error}");
+    Ok(if is_index {
+        Document::Index(serde_json::from_slice(bytes).map_err(malformed)?)
+    } else {
+        Document::Manifest(serde_json::from_slice(bytes).map_err(malformed)?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAYER: &str = r#""config":{"digest":"sha256:0","size":1},"layers":[]"#;
+
+    #[test]
+    fn everybody_must_agree_what_a_document_is() {
+        let index = r#"{"schemaVersion":2,"manifests":[]}"#;
+        let manifest = format!(r#"{{"schemaVersion":2,{LAYER}}}"#);
+        let check = |text: &str, said: &[Option<&str>], expected: &str| {
+            let result = read_document(text.as_bytes(), said);
+            let got = match result {
+                Ok(Document::Index(_)) => "index".to_owned(),
+                Ok(Document::Manifest(_)) => "manifest".to_owned(),
+                Err(error) => error,
+            };
+            assert!(got.contains(expected), "{text} {said:?}: {got}");
+        };
+        check(index, &[], "index");
+        check(index, &[Some(INDEX[0]), Some("application/json; charset=utf-8"), None], "index");
+        check(&manifest, &[Some(MANIFEST[1])], "manifest");
+        check(index, &[Some(MANIFEST[0])], "it is an index, but is called");
+        check(&manifest, &[Some(INDEX[1])], "it is a manifest, but is called");
+        check(&manifest, &[Some("application/vnd.example")], "neither an image nor an index");
+        check(&format!(r#"{{"schemaVersion":2,"manifests":[],{LAYER}}}"#), &[], "both");
+        check(r#"{"schemaVersion":2}"#, &[], "neither");
+        check(r#"{"schemaVersion":1,"fsLayers":[]}"#, &[], "schema 1");
+        check(r#"{"schemaVersion":3,"manifests":[]}"#, &[], "not 2");
+        check(r#"{"manifests":[]}"#, &[], "not 2");
+        check("nonsense", &[], "not a JSON");
+        check(r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#, &[], "duplicate");
+        check(
+            r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","manifests":[]}"#,
+            &[],
+            "is called",
+        );
+        check(r#"{"schemaVersion":2,"layers":[]}"#, &[], "missing field `config`");
+    }
+}

@@ -1,0 +1,238 @@
+use std::{
+    fs::{self, File},
+    io::{Read, Write},
+    path::{Path, PathBuf},
+};
+
+use secgate_model::Digest;
+
+use crate::{
+    Limits, Pick,
+    layer_list::{Body, LayerList, read_varint, varint},
+};
+
+/// Changes whenever the meaning of a cached file does, or what the reading of a layer yields.
+const FORMAT: &[u8] = b"secgate layer 1\n";
+
+/// Bytes of a BLAKE3 hash.
+const HASH: usize = 32;
+
+/// Remembered lists of layers: one file for each layer, choice and format, named by their hash, in a folder that any number
+/// of processes share without locks. A file is written aside and renamed; one that is damaged or of another version is as
+/// good as none. The hash guards against accidents: who can write to the folder can make a scan see what they like.
+///
+/// A layer is found by its diffID, the digest of its tar file, which the image's configuration names. It is then not
+/// fetched: whether its source still holds it, and under its compressed digest the right bytes, is not looked at.
+#[derive(Debug)]
+pub(crate) struct LayerCache<'a> {
+    folder: &'a Path,
+    choice: String,
+    limit: u64,
+}
+
+impl<'a> LayerCache<'a> {
+    pub(crate) fn new(folder: &'a Path, pick: &dyn Pick, limits: &Limits) -> Self {
+        // How much of a file is kept depends on the limit.
+        let choice = format!("{}\n{}", pick.id(), limits.file_bytes);
+        Self { folder, choice, limit: limits.kept_bytes }
+    }
+
+    /// The list of a layer, when it is there and whole.
+    pub(crate) fn get(&self, diff_id: &Digest) -> Option<LayerList> {
+        let file = File::open(self.path(diff_id)).ok()?;
+        let length = file.metadata().ok()?.len();
+        if length > self.limit {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(length).ok()?);
+        file.take(self.limit).read_to_end(&mut bytes).ok()?;
+        let rest = bytes.strip_prefix(FORMAT)?;
+        let (hash, packed) = rest.split_first_chunk::<HASH>()?;
+        if blake3::hash(packed) != *hash {
+            return None;
+        }
+        let (size, packed) = packed.split_first_chunk::<8>()?;
+        let size = usize::try_from(u64::from_le_bytes(*size)).ok()?;
+        if size as u64 > self.limit.saturating_mul(2) {
+            return None;
+        }
+        let plain = zstd::bulk::decompress(packed, size).ok()?;
+        unpack(&plain, &self.key(diff_id))
+    }
+
+    /// Remembers the list of a layer that has been verified. That this fails is no fault of the scan.
+    pub(crate) fn put(&self, diff_id: &Digest, list: &LayerList) {
+        let plain = pack(list, &self.key(diff_id));
+        let Ok(packed) = zstd::bulk::compress(&plain, 1) else { return };
+        let size = (plain.len() as u64).to_le_bytes();
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&size).update(&packed);
+        let path = self.path(diff_id);
+        let Some(folder) = path.parent() else { return };
+        let write = || -> std::io::Result<()> {
+            fs::create_dir_all(folder)?;
+            let mut aside = tempfile::NamedTempFile::new_in(folder)?;
+            let file = aside.as_file_mut();
+            file.write_all(FORMAT)?;
+            file.write_all(hasher.finalize().as_bytes())?;
+            file.write_all(&size)?;
+            file.write_all(&packed)?;
+            aside.persist(&path).map_err(|error| error.error)?;
+            Ok(())
+        };
+        // A full disk or a read-only folder makes the next scan slower and nothing else.
+        let _ = write();
+    }
+
+    fn key(&self, diff_id: &Digest) -> String {
+        format!("{diff_id}\n{}", self.choice)
+    }
+
+    fn path(&self, diff_id: &Digest) -> PathBuf {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(FORMAT).update(self.key(diff_id).as_bytes());
+        let name = hasher.finalize().to_hex();
+        let shard = name.as_str().get(..2).unwrap_or_default();
+        self.folder.join(shard).join(name.as_str())
+    }
+}
+
+/// Key, counts, members and bodies, each text after its length.
+fn pack(list: &LayerList, key: &str) -> Vec<u8> {
+    let bodies: usize = list.bodies.iter().map(|body| body.bytes.len() + 10).sum();
+    let mut out = Vec::with_capacity(list.members().len() + bodies + key.len() + 64);
+    let mut text = |out: &mut Vec<u8>, bytes: &[u8]| {
+        varint(out, bytes.len() as u64);
+        out.extend_from_slice(bytes);
+    };
+    text(&mut out, key.as_bytes());
+    varint(&mut out, list.count);
+    varint(&mut out, list.files);
+    text(&mut out, list.members());
+    varint(&mut out, list.bodies.len() as u64);
+    for body in &list.bodies {
+        out.push(u8::from(body.whole));
+        text(&mut out, &body.bytes);
+    }
+    out
+}
+
+fn unpack(plain: &[u8], key: &str) -> Option<LayerList> {
+    let mut rest = plain;
+    if text(&mut rest)? != key.as_bytes() {
+        return None;
+    }
+    let count = read_varint(&mut rest)?;
+    let files = read_varint(&mut rest)?;
+    let members = text(&mut rest)?.to_vec();
+    let mut bodies = Vec::new();
+    for _ in 0..read_varint(&mut rest)? {
+        let (whole, more) = rest.split_first()?;
+        rest = more;
+        bodies.push(Body { bytes: text(&mut rest)?.into(), whole: *whole == 1 });
+    }
+    rest.is_empty().then(|| LayerList::from_parts(members, count, files, bodies))
+}
+
+fn text<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(read_varint(rest)?).ok()?;
+    let (bytes, more) = rest.split_at_checked(length)?;
+    *rest = more;
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Member, MemberKind, PickAll, layer_list::Kept};
+
+    fn list(seed: u8) -> LayerList {
+        let mut list = LayerList::default();
+        for n in 0..20_u8 {
+            let path = format!("a/b/{n}");
+            let member = Member {
+                path: path.as_bytes(),
+                kind: MemberKind::File,
+                mode: 0o644,
+                size: 3,
+                link: &[],
+            };
+            list.push(&member, Kept::Picked(u32::from(n)));
+            list.bodies.push(Body { bytes: [seed, n, 7].into(), whole: n != 3 });
+        }
+        list.shrink();
+        list
+    }
+
+    fn digest() -> Digest {
+        Digest::sha256(&[7; 32])
+    }
+
+    #[test]
+    fn what_is_put_comes_back_and_only_under_its_own_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = LayerCache::new(folder.path(), &PickAll, &Limits::default());
+        assert_eq!(cache.get(&digest()), None);
+        cache.put(&digest(), &list(1));
+        assert_eq!(cache.get(&digest()), Some(list(1)));
+        assert_eq!(cache.get(&Digest::sha256(&[8; 32])), None);
+        let other = Limits { file_bytes: 1, ..Limits::default() };
+        assert_eq!(LayerCache::new(folder.path(), &PickAll, &other).get(&digest()), None);
+        // A file that was copied to another layer's place is not taken for it.
+        let from = cache.path(&digest());
+        let to = cache.path(&Digest::sha256(&[8; 32]));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, to).unwrap();
+        assert_eq!(cache.get(&Digest::sha256(&[8; 32])), None);
+    }
+
+    #[test]
+    fn damage_at_any_byte_is_a_miss() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = LayerCache::new(folder.path(), &PickAll, &Limits::default());
+        cache.put(&digest(), &list(1));
+        let path = cache.path(&digest());
+        let mut whole = Vec::new();
+        File::open(&path).unwrap().take(1 << 20).read_to_end(&mut whole).unwrap();
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x10;
+            fs::write(&path, &damaged).unwrap();
+            assert_eq!(cache.get(&digest()), None, "byte {at} changed");
+            fs::write(&path, &whole[..at]).unwrap();
+            assert_eq!(cache.get(&digest()), None, "cut at {at}");
+        }
+        fs::write(&path, [whole.as_slice(), b"x"].concat()).unwrap();
+        assert_eq!(cache.get(&digest()), None);
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(cache.get(&digest()), Some(list(1)));
+    }
+
+    #[test]
+    fn writers_and_readers_at_once_see_whole_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for seed in 0..8 {
+                let folder = folder.path();
+                scope.spawn(move || {
+                    let cache = LayerCache::new(folder, &PickAll, &Limits::default());
+                    for _ in 0..50 {
+                        cache.put(&digest(), &list(seed));
+                        let found = cache.get(&digest()).unwrap();
+                        let seed = found.bodies[0].bytes[0];
+                        assert_eq!(found, list(seed));
+                    }
+                });
+            }
+        });
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "nothing is left aside");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_no_error() {
+        let cache = LayerCache::new(Path::new("/proc/none"), &PickAll, &Limits::default());
+        cache.put(&digest(), &list(1));
+        assert_eq!(cache.get(&digest()), None);
+    }
+}
