@@ -147,18 +147,17 @@ fn shown(placed: &Placed) -> String {
     format!("{} {}", placed.ecosystem, placed.release).trim_end().to_owned()
 }
 
+/// Under which name packages that have no place are counted; parts of foreign purls are shown without control characters.
 fn unplaced_name(why: Unplaced, purl: &Purl) -> String {
+    let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(60).collect::<String>();
+    let space = purl.namespace().unwrap_or_default();
     match why {
         Unplaced::NoRelease | Unplaced::ThirdParty => purl.kind().to_owned(),
-        Unplaced::Unknown => purl.namespace().unwrap_or_default().chars().take(60).collect(),
-        Unplaced::Contradicted => format!(
-            "{} with `distro={}`",
-            purl.namespace().unwrap_or_default(),
-            purl.qualifier("distro").unwrap_or_default()
-        )
-        .chars()
-        .take(80)
-        .collect(),
+        Unplaced::Unknown => shown(space),
+        Unplaced::Contradicted => {
+            let distro = purl.qualifier("distro").unwrap_or_default();
+            format!("{} with `distro={}`", shown(space), shown(distro))
+        }
     }
 }
 

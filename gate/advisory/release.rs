@@ -83,7 +83,9 @@ impl Release {
             "openEuler" => {
                 // "22.03" alone leaves open which service pack it is.
                 let text = number.to_ascii_uppercase();
-                (is_number && text.contains("LTS")).then_some(Self::Named(text))?
+                let is_plain = text.len() <= 24
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+                (is_number && is_plain && text.contains("LTS")).then_some(Self::Named(text))?
             }
             "Photon OS" => Self::Named(both().or_else(|| Some(format!("{}.0", major?)))?),
             "Alpaquita" | "BellSoft Hardened Containers" if version == "stream" => {
