@@ -218,6 +218,54 @@ pub(crate) struct SbomArgs {
     pub(crate) command: Option<SbomCommand>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum SbomCommand {
+    /// What changed from one SBOM to another: packages, versions, licences, scopes
+    Diff(SbomDiffArgs),
+    /// Several SBOMs in one; each stays a part with its own dependencies
+    Merge(SbomMergeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SbomDiffArgs {
+    /// The earlier SBOM
+    pub(crate) from: PathBuf,
+    /// The later SBOM
+    pub(crate) to: PathBuf,
+    /// Format of standard output
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: DiffFormat,
+    /// Exit with 1 when there is a difference
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    Text,
+    Markdown,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SbomMergeArgs {
+    /// The SBOMs
+    #[arg(required = true, num_args = 1..)]
+    pub(crate) sboms: Vec<PathBuf>,
+    /// What the whole is called
+    #[arg(long, value_name = "NAME", default_value = "merged")]
+    pub(crate) name: String,
+    /// As for `secgate sbom`
+    #[arg(long, value_name = "FORMAT", value_parser = sbom_format)]
+    pub(crate) format: Option<SbomFormat>,
+    /// The file to write; standard output without it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The time that the document carries (RFC 3339); otherwise SOURCE_DATE_EPOCH, otherwise now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<jiff::Timestamp>,
+}
+
 fn sbom_format(text: &str) -> Result<SbomFormat, String> {
     text.parse().map_err(|error: secgate_inventory::sbom::UnknownSbomFormat| error.to_string())
 }

@@ -51,7 +51,7 @@ pub(crate) fn read_baseline(
     Ok(baseline_of(&looked.ran.findings))
 }
 
-fn from_report(path: &Path) -> Result<Baseline, Failure> {
+pub(crate) fn from_report(path: &Path) -> Result<Baseline, Failure> {
     let failed =
         |error: String| Failure::evidence(format!("--baseline {}: {error}", path.display()));
     let bytes = read(path, MAX_REPORT).map_err(|error| failed(error.to_string()))?;

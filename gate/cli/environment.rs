@@ -53,7 +53,8 @@ pub(crate) fn layer_cache() -> Result<PathBuf, Failure> {
 pub(crate) fn source_date() -> Result<Option<Timestamp>, Failure> {
     let Some(text) = variable("SOURCE_DATE_EPOCH") else { return Ok(None) };
     let seconds = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    let wrong = || Failure::usage(format!("SOURCE_DATE_EPOCH is `{text}`: expected seconds since 1970"));
+    let wrong =
+        || Failure::usage(format!("SOURCE_DATE_EPOCH is `{text}`: expected seconds since 1970"));
     seconds.map(Some).ok_or_else(wrong)
 }
 

@@ -27,8 +27,7 @@ pub(crate) fn open(text: &str, source: &ImageSource) -> Result<Vec<Image>, Failu
     if source.all_platforms {
         options.platform = PlatformChoice::All;
     } else if let Some(text) = &source.platform {
-        options.platform =
-            PlatformChoice::Only(parse_platform(text).map_err(Failure::usage)?);
+        options.platform = PlatformChoice::Only(parse_platform(text).map_err(Failure::usage)?);
     }
     options.threads = std::thread::available_parallelism().map_or(1, usize::from);
     let cache = cache(source)?;

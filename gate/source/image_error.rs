@@ -80,3 +80,14 @@ pub enum ImageError {
         reason: String,
     },
 }
+
+impl ImageError {
+    /// The one thing to do about it, where there is one.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Source(error) => error.hint.as_deref(),
+            Self::Platform { .. } => Some("name one of these with --platform"),
+            _ => None,
+        }
+    }
+}

@@ -4,9 +4,10 @@ use secgate_source::Image;
 
 use crate::{
     args::ImageArgs,
+    baseline::from_report,
     environment,
     exit::{ERROR, Failure, Outcome},
-    judge::{Case, baseline_from_report, conclude, policy_for, verdict},
+    judge::{Case, conclude, policy_for, verdict},
     look::{Looked, audit_of},
     open_image,
     plan::settle_plan,
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
     }
     let database = settings.database(common)?;
     let baseline = match &common.baseline {
-        Some(named) => Some(baseline_from_report(named)?),
+        Some(named) => Some(from_report(std::path::Path::new(named))?),
         None => None,
     };
     let images = open_image::open(&args.reference, &args.source)?;
@@ -114,10 +115,6 @@ impl Scanner for ImageScanner<'_> {
 
     fn scan(&self, job: &Job<'_>) -> Result<Scan, ScanError> {
         let mut scan = self.audit.scan(job)?;
-        let rules = secgate_code::scan_image(job.target, self.image);
-        scan.findings.extend(rules.findings);
-        scan.problems.extend(rules.problems);
-        scan.detail = format!("{}; {}", scan.detail, rules.detail);
         // A configuration is always there to look at.
         let nothing_installed = std::mem::take(&mut scan.nothing_to_look_at);
         if nothing_installed && self.image.files > 0 {

@@ -38,13 +38,14 @@ fn write(args: &SbomArgs) -> Outcome {
         target: &target,
         inventory: &inventory,
         created,
+        parts: &[],
     };
     let render = |format: SbomFormat| write_sbom(&input, format).map_err(Failure::evidence);
     for (format, path) in &args.output {
         write_whole(path, &render(*format)?)?;
     }
     if args.output.is_empty() || args.format.is_some() {
-        let format = args.format.unwrap_or(SbomFormat::default());
+        let format = args.format.unwrap_or_default();
         let mut bytes = render(format)?;
         if !bytes.ends_with(b"\n") {
             bytes.push(b'\n');

@@ -62,6 +62,13 @@ impl SbomFormat {
     }
 }
 
+impl Default for SbomFormat {
+    /// CycloneDX 1.6 in JSON: what most readers of today know.
+    fn default() -> Self {
+        Self::CycloneDxJson(SpecVersion::V1_6)
+    }
+}
+
 impl fmt::Display for SbomFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,8 +86,7 @@ impl FromStr for SbomFormat {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
-            // The version that most readers of today know.
-            "cyclonedx-json" => Ok(Self::CycloneDxJson(SpecVersion::V1_6)),
+            "cyclonedx-json" => Ok(Self::default()),
             "cyclonedx-xml" => Ok(Self::CycloneDxXml(SpecVersion::V1_6)),
             _ => Self::ALL
                 .into_iter()
