@@ -2,7 +2,7 @@
 //! has none of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io::Read,
 };
 
@@ -49,12 +49,14 @@ pub(crate) fn read_updateinfo(
     if root.tag_name().name() != "updates" {
         return Err(malformed("its root is no `updates`".to_owned()));
     }
+    let mut places: HashMap<String, usize> =
+        (0..).zip(&feed.records).map(|(at, record)| (record.id.clone(), at)).collect();
     let mut count = 0_usize;
     for update in children(root, "update") {
         count += 1;
         let id = one_line(text_of(update, "id").unwrap_or_default(), 200);
         match record(update, release) {
-            Ok(record) => add(feed, record),
+            Ok(record) => add(feed, &mut places, record),
             Err(reason) => {
                 let id = if id.is_empty() { format!("update {count}") } else { id };
                 feed.add_taken(id, None, Err(reason));
@@ -67,19 +69,28 @@ pub(crate) fn read_updateinfo(
     Ok(())
 }
 
-fn add(feed: &mut Feed, record: Record) {
-    match feed.records.iter_mut().rev().find(|held| held.id == record.id) {
-        Some(held) => {
-            held.affected.extend(record.affected);
-            held.flaws.extend(record.flaws);
-            held.flaws.sort();
-            held.flaws.dedup();
-        }
-        None => {
-            let (id, modified) = (record.id.clone(), record.modified);
-            feed.add_taken(id, Some(modified), Ok(Taken::Record(Box::new(record))));
-        }
+/// The advisories of one release of Amazon Linux, from the bytes of its `updateinfo.xml` (plain, gzip or Zstandard).
+///
+/// # Errors
+/// When the bytes are no list of updates.
+pub fn amazon_records(release: &str, bytes: &[u8]) -> Result<Vec<Record>, FeedError> {
+    let mut feed = Feed::named(AMAZON);
+    read_updateinfo(&mut feed, release, bytes)?;
+    Ok(feed.records)
+}
+
+/// `places` holds where each advisory stands among the feed's records.
+fn add(feed: &mut Feed, places: &mut HashMap<String, usize>, record: Record) {
+    if let Some(held) = places.get(&record.id).and_then(|at| feed.records.get_mut(*at)) {
+        held.affected.extend(record.affected);
+        held.flaws.extend(record.flaws);
+        held.flaws.sort();
+        held.flaws.dedup();
+        return;
     }
+    places.insert(record.id.clone(), feed.records.len());
+    let (id, modified) = (record.id.clone(), record.modified);
+    feed.add_taken(id, Some(modified), Ok(Taken::Record(Box::new(record))));
 }
 
 fn inflate(bytes: &[u8]) -> Result<String, String> {

@@ -230,4 +230,42 @@ mod tests {
         assert_eq!(updates_of("<repomd/>"), None);
         assert_eq!(updates_of("nonsense"), None);
     }
+
+    #[test]
+    fn a_folder_is_built_from_and_a_repository_followed() {
+        const LIST: &str = include_str!("testdata/updateinfo.xml");
+        let folder = tempfile::tempdir().unwrap();
+        let at = |path: &str| folder.path().join(path);
+        std::fs::create_dir_all(at("mirror/amazon/2023")).unwrap();
+        std::fs::write(at("mirror/amazon/2023/updateinfo.xml"), LIST).unwrap();
+        std::fs::create_dir_all(at("repository/repodata")).unwrap();
+        let index = r#"<repomd><data type="updateinfo"><location href="repodata/u-updateinfo.xml"/></data></repomd>"#;
+        std::fs::write(at("repository/repodata/repomd.xml"), index).unwrap();
+        std::fs::write(at("repository/repodata/u-updateinfo.xml"), LIST).unwrap();
+        let mut options = crate::UpdateOptions {
+            origin: Origin::Folder(at("mirror")),
+            ecosystems: Vec::new(),
+            kev: None,
+            epss: None,
+            amazon: Vec::new(),
+            full: false,
+            database: at("db"),
+            now: "2024-08-01T00:00:00Z".parse().unwrap(),
+        };
+        let silent: Arc<dyn Progress> = Arc::new(crate::Silent);
+        let built = crate::build(&options, &silent).unwrap();
+        let source = &built.status.sources[0];
+        assert_eq!((source.name.as_str(), source.records), (AMAZON, 3));
+        assert_eq!(source.releases, ["2023"]);
+        // The same again is no change; another source is.
+        assert!(!crate::update(&options, &silent).unwrap().changed);
+        let repository = AmazonSource { release: "2".into(), at: Origin::Folder(at("repository")) };
+        options.amazon = vec![repository];
+        options.full = true;
+        let updated = crate::update(&options, &silent).unwrap();
+        assert_eq!(updated.status.sources[0].releases, ["2"]);
+        let nowhere = AmazonSource { release: "2".into(), at: Origin::Folder(at("nowhere")) };
+        options.amazon = vec![nowhere];
+        assert!(matches!(crate::update(&options, &silent), Err(UpdateError::Missing { .. })));
+    }
 }

@@ -15,6 +15,7 @@ use crate::{
     end_of_life::ended_releases,
     matching::{Group, match_package},
     scoring::rate,
+    system_package::without_sources,
 };
 
 /// The scanner that matches an inventory against an advisory database.
@@ -101,13 +102,19 @@ impl Scanner for Audit<'_> {
             )));
         }
         scan.problems.extend(self.old_tables(job.now));
+        for (kind, count) in without_sources(&inventory.packages) {
+            scan.problems
+                .push(without_source(&format!("{count} packages"), &format!("type {kind}")));
+        }
         if let Some(index) = &self.options.crates_index {
             let yanked = index.look_up(job.target, inventory, has_kev);
             scan.findings.extend(yanked.findings);
             scan.problems.extend(unlisted(index, &yanked.absent, "hold"));
             scan.problems.extend(unlisted(index, &yanked.broken, "have a readable file for"));
         }
-        scan.problems.extend(ended_releases(&inventory.packages, job.now));
+        let made_from = inventory.distribution.as_deref();
+        scan.problems.extend(made_from.and_then(|label| self.unknown_maker(label)));
+        scan.problems.extend(ended_releases(&inventory.packages, made_from, job.now));
         scan.detail = format!(
             "{} packages in {} files against {} advisories{}",
             inventory.packages.len(),
@@ -170,6 +177,7 @@ pub(crate) enum Outside {
     Distribution,
     Unplaced(Unplaced),
     NoSuchRelease,
+    NoSourcePackage,
     KernelPart,
     NoSource,
     Elsewhere,
@@ -194,7 +202,7 @@ impl Tally {
                 match class {
                     Outside::Distribution => Problem {
                         location: None,
-                        message: format!("{packages} of type {name} were not judged: this version has no rules for distributions"),
+                        message: format!("{packages} of type {name} were not judged: this version has no rules for them"),
                         hint: None,
                         gap: true,
                     },
@@ -215,6 +223,7 @@ impl Tally {
                         hint: Some(format!("rebuild on a supported release, update the database, or accept the gap with `audit.accept_missing: [\"{name}\"]` in secgate.yaml")),
                         gap: !options.accept_missing.contains(&name),
                     },
+                    Outside::NoSourcePackage => without_source(&packages, &name),
                     Outside::KernelPart => note(format!("{packages} of type {name} are built from the kernel's source and are no kernel: its advisories are not about them")),
                     Outside::Nameless => Problem {
                         location: None,
@@ -304,6 +313,20 @@ fn unplaced(why: Unplaced, packages: &str, name: &str, options: &AuditOptions) -
     };
     let gap = accepted.is_none_or(|name| !options.accept_missing.contains(&name));
     Problem { location: None, message, hint: Some(hint), gap }
+}
+
+/// Packages whose source nobody tells, where advisories are about sources.
+fn without_source(packages: &str, name: &str) -> Problem {
+    Problem {
+        location: None,
+        message: format!(
+            "{packages} of {name} were not judged as they should be: advisories are about source packages, and nothing tells theirs"
+        ),
+        hint: Some(
+            "make the SBOM with a tool that tells source packages, or scan the image".to_owned(),
+        ),
+        gap: true,
+    }
 }
 
 fn note(message: String) -> Problem {

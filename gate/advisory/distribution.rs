@@ -107,8 +107,10 @@ pub(crate) fn place(purl: &Purl) -> Result<Placed, Unplaced> {
     }
     let ecosystem = match (by_space, by_distro) {
         (Some(space), Some(distro)) if space != distro => {
-            // A rebuild keeps its parent's packages; a Chainguard image may hold packages of Wolfi.
-            if (space, distro) != ("Wolfi", "Chainguard") && !is_suse(space, distro) {
+            // An image of Chainguard may hold packages of Wolfi.
+            let is_chainguard = |name| matches!(name, "Wolfi" | "Chainguard");
+            let is_kin = is_chainguard(space) && is_chainguard(distro);
+            if !is_kin && !is_suse(space, distro) {
                 return Err(Unplaced::Contradicted);
             }
             if is_suse(space, distro) { distro } else { space }
@@ -120,10 +122,29 @@ pub(crate) fn place(purl: &Purl) -> Result<Placed, Unplaced> {
         Some((id, version)) => (id.unwrap_or(space.unwrap_or_default()), version.as_str()),
         None => (space.unwrap_or_default(), ""),
     };
-    let release = release(ecosystem, id, version)
+    let release = Release::of(ecosystem, id, version)
         .or_else(|| told.is_none().then(|| by_mark(ecosystem, purl.version()?))?)
         .ok_or(Unplaced::NoRelease)?;
     Ok(Placed { ecosystem, release })
+}
+
+/// The distribution that a target says it is made from, in the form of a `distro` qualifier (`debian-12`).
+///
+/// # Errors
+/// When it is none that advisories are known for, or does not tell its release.
+pub(crate) fn place_label(label: &str) -> Result<Placed, Unplaced> {
+    let label = label.trim().to_ascii_lowercase();
+    for kind in ["deb", "apk", "rpm"] {
+        let (id, version) = split_distro(kind, &label);
+        if let Some(id) = id
+            && let Some(ecosystem) = by_id(kind, id)
+        {
+            return Release::of(ecosystem, id, &version)
+                .map(|release| Placed { ecosystem, release })
+                .ok_or(Unplaced::NoRelease);
+        }
+    }
+    Err(Unplaced::Unknown)
 }
 
 /// `suse` is the namespace of both, and only the qualifier tells which.
@@ -138,9 +159,17 @@ fn is_third_party(purl: &Purl) -> bool {
         || purl.qualifier("origin").is_some_and(|origin| origin == "third-party")
         || purl.qualifier("vendor").is_some_and(|vendor| {
             let own = purl.namespace().and_then(|space| by_id(purl.kind(), space));
-            let vendor = vendor.to_ascii_lowercase();
-            !own.is_some_and(|own| vendor.contains(&own.to_ascii_lowercase()))
+            !own.is_some_and(|own| is_own_name(own, vendor))
         })
+}
+
+/// Whether a vendor's name is the distribution's own: `Debian`, `Red Hat, Inc.`, `Fedora Project`.
+fn is_own_name(ecosystem: &str, vendor: &str) -> bool {
+    const FORMS: [&str; 6] = ["", "inc", "project", "linux", "os", "foundation"];
+    let vendor = vendor.to_ascii_lowercase();
+    vendor.strip_prefix(&ecosystem.to_ascii_lowercase()).is_some_and(|rest| {
+        rest.split(|c: char| !c.is_ascii_alphanumeric()).all(|word| FORMS.contains(&word))
+    })
 }
 
 fn by_id(kind: &str, id: &str) -> Option<&'static str> {
@@ -172,10 +201,6 @@ fn split_distro<'t>(kind: &str, text: &'t str) -> (Option<&'t str>, String) {
     // Another distribution's id: it is kept so that it contradicts.
     let (id, version) = text.split_once('-').unwrap_or((text, ""));
     (Some(id), version.to_owned())
-}
-
-fn release(ecosystem: &str, id: &str, version: &str) -> Option<Release> {
-    Release::of(ecosystem, id, version)
 }
 
 /// The release that a version's own mark names.
@@ -276,12 +301,30 @@ mod tests {
     }
 
     #[test]
+    fn a_target_says_what_it_is_made_from() {
+        let found = |label: &str| {
+            place_label(label).map(|placed| format!("{}:{}", placed.ecosystem, placed.release))
+        };
+        assert_eq!(found("debian-12"), Ok("Debian:12".to_owned()));
+        assert_eq!(found("almalinux-9.3"), Ok("AlmaLinux:9".to_owned()));
+        assert_eq!(found("alpine-3.18.4"), Ok("Alpine:v3.18".to_owned()));
+        assert_eq!(found("wolfi-20230201"), Ok("Wolfi:".to_owned()));
+        assert_eq!(found("void-1"), Err(Unplaced::Unknown));
+        assert_eq!(found("debian"), Err(Unplaced::NoRelease));
+    }
+
+    #[test]
     fn strangers_are_not_placed() {
         check("pkg:deb/raspbian/a@1?distro=raspbian-12", Err(Unplaced::Unknown));
         check("pkg:deb/debian/a@1?distro=ubuntu-22.04", Err(Unplaced::Contradicted));
         check("pkg:deb/debian/a@1?distro=kali-2024.1", Err(Unplaced::Contradicted));
         check("pkg:deb/debian/a@1?distro=debian-12&vendor=docker", Err(Unplaced::ThirdParty));
         check("pkg:rpm/almalinux/a@1?distro=almalinux-9&vendor=AlmaLinux", Ok("AlmaLinux:9"));
+        check("pkg:rpm/redhat/a@1?distro=rhel-9&vendor=Red%20Hat,%20Inc.", Ok("Red Hat:9"));
+        check(
+            "pkg:deb/debian/a@1?distro=debian-12&vendor=debian-multimedia",
+            Err(Unplaced::ThirdParty),
+        );
         check(
             "pkg:deb/debian/a@1?distro=debian-12&repository_url=https://acme.example",
             Err(Unplaced::ThirdParty),

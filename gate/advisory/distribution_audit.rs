@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use secgate_model::{Finding, Inventory, Package, Purl, Severity, Target};
+use secgate_model::{Finding, Inventory, Package, Problem, Purl, Severity, Target};
 
 use crate::{
     Audit, DatabaseError, Group,
     audit::{Outside, PackageResult},
-    distribution::{Placed, Unplaced, place},
+    distribution::{Placed, Unplaced, place, place_label},
     distribution_matching::{match_system_package, spoken},
     record::Bound,
     system_package::Wanted,
+    vendor_word::rating,
 };
 
 impl Audit<'_> {
@@ -40,26 +41,54 @@ impl Audit<'_> {
         if wanted.is_kernel_part {
             return outside(Outside::KernelPart, package.purl.kind().to_owned());
         }
+        let is_named = wanted.keys.first().map(|(name, _)| self.database.package(ecosystem, name));
+        if wanted.lacks_source && is_named.transpose()?.flatten().is_none() {
+            return outside(Outside::NoSourcePackage, ecosystem.to_owned());
+        }
         let found = match_system_package(self.database, &placed, &wanted)?;
         let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
-        for (mut group, status) in found.matches.groups.into_iter().zip(found.statuses) {
-            let is_unimportant = group.hits.iter().any(|(_, affected)| {
-                affected
-                    .vendor
-                    .as_ref()
-                    .is_some_and(|vendor| vendor.urgency.as_deref() == Some("unimportant"))
-            });
-            own_scores(&mut group);
+        for (group, status) in found.matches.groups.into_iter().zip(found.statuses) {
+            let urgencies: Vec<String> = group
+                .hits
+                .iter()
+                .filter_map(|(_, affected)| affected.vendor.as_ref()?.urgency.clone())
+                .collect();
+            let is_unimportant = urgencies.iter().any(|urgency| urgency == "unimportant");
             let mut finding = self.finding(target, inventory, package, group, has_kev)?;
             if is_unimportant {
                 // The distribution's word for its own build: there, and hardly worth an update.
                 finding.severity = Some(Severity::Low);
+            } else if finding.severity.is_none() {
+                let words = urgencies.iter().filter_map(|urgency| rating(urgency)?.parse().ok());
+                finding.severity = words.max();
             }
             tell(&mut finding, package, &wanted, status, is_unimportant);
             result.findings.push(finding);
         }
         result.problems(package, &found.matches.unjudged, &found.matches.silent);
         Ok(result)
+    }
+
+    /// The gap of a target that says that it is made from a distribution of which no advisories are known: that it has no
+    /// packages which could be matched proves nothing. `label` is in the form of a `distro` qualifier.
+    pub(crate) fn unknown_maker(&self, label: &str) -> Option<Problem> {
+        let why = place_label(label).err()?;
+        let shown: String = label.chars().filter(|c| !c.is_control()).take(60).collect();
+        let id = shown.split('-').next().unwrap_or_default().to_owned();
+        let message = match why {
+            Unplaced::NoRelease => {
+                format!("the target is made from `{shown}`, which names no release")
+            }
+            _ => format!("the target is made from `{shown}`, of which no advisories are known"),
+        };
+        Some(Problem {
+            location: None,
+            message,
+            hint: Some(format!(
+                "rebuild on a distribution that is known, or accept the gap with `audit.accept_missing: [\"{id}\"]` in secgate.yaml"
+            )),
+            gap: !self.options.accept_missing.contains(&id),
+        })
     }
 
     /// What the distribution says about an upstream flaw of a language package that it brought along itself: its fixes do
@@ -118,48 +147,17 @@ fn shown(placed: &Placed) -> String {
     format!("{} {}", placed.ecosystem, placed.release).trim_end().to_owned()
 }
 
+/// Under which name packages that have no place are counted; parts of foreign purls are shown without control characters.
 fn unplaced_name(why: Unplaced, purl: &Purl) -> String {
+    let shown = |text: &str| text.chars().filter(|c| !c.is_control()).take(60).collect::<String>();
+    let space = purl.namespace().unwrap_or_default();
     match why {
         Unplaced::NoRelease | Unplaced::ThirdParty => purl.kind().to_owned(),
-        Unplaced::Unknown => purl.namespace().unwrap_or_default().chars().take(60).collect(),
-        Unplaced::Contradicted => format!(
-            "{} with `distro={}`",
-            purl.namespace().unwrap_or_default(),
-            purl.qualifier("distro").unwrap_or_default()
-        )
-        .chars()
-        .take(80)
-        .collect(),
-    }
-}
-
-/// Leaves the scores that are this flaw's own: those of records about it alone, and those that other sources give the CVE.
-/// A bulletin's scores are of the worst of its flaws, and count only where there is nothing better.
-fn own_scores(group: &mut Group) {
-    let borrowed: BTreeSet<String> = group
-        .hits
-        .iter()
-        .flat_map(|(text, _)| &text.scores)
-        .filter(|(flaw, _)| group.ids.contains(flaw))
-        .flat_map(|(_, vectors)| vectors.iter().cloned())
-        .collect();
-    let is_own =
-        |flaws: &[String]| flaws.iter().filter(|flaw| flaw.starts_with("CVE-")).count() <= 1;
-    let has_own = group
-        .hits
-        .iter()
-        .any(|(text, _)| is_own(&text.record.flaws) && !text.record.vectors.is_empty());
-    if !has_own && borrowed.is_empty() {
-        return;
-    }
-    for (text, _) in &mut group.hits {
-        if !is_own(&text.record.flaws) {
-            text.record.vectors.clear();
+        Unplaced::Unknown => shown(space),
+        Unplaced::Contradicted => {
+            let distro = purl.qualifier("distro").unwrap_or_default();
+            format!("{} with `distro={}`", shown(space), shown(distro))
         }
-    }
-    // The distribution's own score of its package counts before anybody else's.
-    if !has_own && let Some((text, _)) = group.hits.first_mut() {
-        text.record.vectors.extend(borrowed);
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn match_system_package(
                 .filter(|entry| entry.record == record)
                 .map(|entry| &entry.affected)
                 .collect();
-            groups.add(&database.text(record)?, &affected, &members, parsed.as_ref());
+            groups.add(database.text(record)?, &affected, &members, parsed.as_ref());
         }
     }
     let mut found = groups.finish(scheme);
@@ -203,6 +203,10 @@ struct Draft {
     flaws: BTreeSet<String>,
     /// By record id.
     hits: BTreeMap<String, (Text, Affected)>,
+    /// Which of them are about other flaws too.
+    bulletins: BTreeSet<String>,
+    /// Vectors that other sources give the flaw.
+    borrowed: BTreeSet<String>,
     fixed_in: BTreeSet<String>,
     /// Of each hit, the version that is clear of it.
     fixed_here: Vec<Option<String>>,
@@ -212,7 +216,7 @@ struct Draft {
 impl Groups {
     fn add(
         &mut self,
-        text: &Text,
+        mut text: Text,
         affected: &[&Affected],
         members: &[&Affected],
         version: Option<&(Scheme, secgate_versions::Version)>,
@@ -229,17 +233,27 @@ impl Groups {
             affected.iter().filter_map(|affected| affected.vendor.as_ref()?.status.clone()).max();
         // A fix that only subscribers get is none that could be told to anybody.
         let fixed_here = fixed_here.filter(|_| status.as_deref() != Some(PRO));
+        // Lists of thousands of flaws are not copied into each of thousands of findings.
+        let flaws = std::mem::take(&mut text.record.flaws);
+        let scores: BTreeMap<String, Vec<String>> =
+            std::mem::take(&mut text.scores).into_iter().collect();
+        let is_bulletin = flaws.iter().filter(|flaw| flaw.starts_with("CVE-")).count() > 1;
         // Chainguard's records are about one flaw under several ids.
-        let is_one = text.record.id.starts_with("CGA-");
-        let flaws: Vec<Vec<String>> = match text.record.flaws.as_slice() {
+        let flaws: Vec<Vec<String>> = match flaws.as_slice() {
             [] => vec![vec![text.record.id.clone()]],
-            flaws if is_one => vec![flaws.to_vec()],
-            flaws => flaws.iter().map(|flaw| vec![flaw.clone()]).collect(),
+            _ if text.record.id.starts_with("CGA-") => vec![flaws],
+            _ => flaws.into_iter().map(|flaw| vec![flaw]).collect(),
         };
         for ids in flaws {
+            let borrowed: Vec<String> =
+                ids.iter().filter_map(|id| scores.get(id)).flatten().cloned().collect();
             let at = self.group(ids);
             let Some(draft) = self.groups.get_mut(at) else { continue };
             draft.hits.insert(text.record.id.clone(), (text.clone(), said.clone()));
+            if is_bulletin {
+                draft.bulletins.insert(text.record.id.clone());
+            }
+            draft.borrowed.extend(borrowed);
             draft.fixed_in.extend(fixed_in.iter().cloned());
             draft.fixed_here.push(fixed_here.clone());
             draft.status = draft.status.take().max(status.clone());
@@ -262,6 +276,8 @@ impl Groups {
             if let Some(draft) = self.groups.get_mut(at) {
                 draft.flaws.extend(taken.flaws);
                 draft.hits.extend(taken.hits);
+                draft.bulletins.extend(taken.bulletins);
+                draft.borrowed.extend(taken.borrowed);
                 draft.fixed_in.extend(taken.fixed_in);
                 draft.fixed_here.extend(taken.fixed_here);
                 draft.status = draft.status.take().max(taken.status);
@@ -290,7 +306,29 @@ impl Groups {
 }
 
 impl Draft {
-    fn finish(self, scheme: Option<Scheme>) -> (Group, Option<String>) {
+    /// Leaves the scores that are this flaw's own: those of records about it alone, and those that other sources give it. A
+    /// bulletin's scores are of the worst of its flaws, and count only where there is nothing better.
+    fn own_scores(&mut self) {
+        let has_own = self
+            .hits
+            .iter()
+            .any(|(id, (text, _))| !self.bulletins.contains(id) && !text.record.vectors.is_empty());
+        if !has_own && self.borrowed.is_empty() {
+            return;
+        }
+        for id in &self.bulletins {
+            if let Some((text, _)) = self.hits.get_mut(id) {
+                text.record.vectors.clear();
+            }
+        }
+        // The distribution's own score of its package counts before anybody else's.
+        if !has_own && let Some((text, _)) = self.hits.values_mut().next() {
+            text.record.vectors.extend(std::mem::take(&mut self.borrowed));
+        }
+    }
+
+    fn finish(mut self, scheme: Option<Scheme>) -> (Group, Option<String>) {
+        self.own_scores();
         let order = |a: &String, b: &String| {
             scheme
                 .and_then(|scheme| secgate_versions::compare(scheme, a, b).ok())

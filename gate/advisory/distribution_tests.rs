@@ -119,6 +119,32 @@ fn what_is_not_known_is_a_gap() {
 }
 
 #[test]
+fn a_target_without_packages_is_made_from_something() {
+    let entry = entry("Debian:12", "a", "introduced 0, fixed 2-1", "");
+    let held = database(&[osv("DEBIAN-CVE-2024-1", "", &entry)]);
+    let ended = |label: Option<&str>, accepted: &[&str]| {
+        let inventory = Inventory {
+            files: vec!["etc/os-release".into()],
+            distribution: label.map(str::to_owned),
+            ..Inventory::default()
+        };
+        let target =
+            Target { kind: TargetKind::Path, name: "x".into(), digest: None, revision: None };
+        let now: Timestamp = "2024-01-01T00:00:00Z".parse().unwrap();
+        let job = Job { target: &target, tree: None, inventory: Some(&inventory), now };
+        let accept_missing = accepted.iter().map(|name| (*name).to_owned()).collect();
+        let options = AuditOptions { accept_missing, ..AuditOptions::default() };
+        run_scanners(&[&Audit { database: &held, options }], &job).outcomes.remove(0).ended
+    };
+    assert_eq!(ended(None, &[]), Ended::Complete);
+    assert_eq!(ended(Some("debian-12"), &[]), Ended::Complete);
+    assert_eq!(ended(Some("debian-9"), &[]), Ended::Partial);
+    assert_eq!(ended(Some("debian"), &[]), Ended::Partial);
+    assert_eq!(ended(Some("void-1"), &[]), Ended::Partial);
+    assert_eq!(ended(Some("void-1"), &["void"]), Ended::Complete);
+}
+
+#[test]
 fn binary_packages_are_judged_by_their_source() {
     let entry = entry("Debian:12", "openssl", "introduced 0, fixed 3.0.2-1", "");
     let held = database(&[osv("DEBIAN-CVE-2024-1", "", &entry)]);
@@ -197,6 +223,7 @@ fn a_status_never_means_clean() {
             Some("end-of-life"),
             Severity::Critical,
         ),
+        (r#","ecosystem_specific":{"urgency":"low"}"#, None, Severity::Critical),
         (r#","database_specific":{"status":"no-dsa"}"#, Some("no-dsa"), Severity::Critical),
         (r#","database_specific":{"status":"postponed"}"#, Some("postponed"), Severity::Critical),
         (r#","database_specific":{"status":"ignored"}"#, Some("ignored"), Severity::Critical),
@@ -208,6 +235,19 @@ fn a_status_never_means_clean() {
         assert_eq!(finding.severity, Some(severity), "{extra}");
         assert_eq!(finding.vulnerability.as_ref().unwrap().status.as_deref(), status, "{extra}");
     }
+}
+
+#[test]
+fn an_urgency_is_a_rating_where_there_is_nothing_better() {
+    let a =
+        entry("Debian:12", "a", "introduced 0", r#","ecosystem_specific":{"urgency":"medium"}"#);
+    let ubuntu = entry("Ubuntu:22.04:LTS", "a", "introduced 0", "");
+    let rated = r#","severity":[{"type":"Ubuntu","score":"negligible"}]"#;
+    let held =
+        database(&[osv("DEBIAN-CVE-2024-1", "", &a), osv("UBUNTU-CVE-2024-1", rated, &ubuntu)]);
+    let severity = |purl: &str| run(&held, vec![package(purl)]).findings[0].severity;
+    assert_eq!(severity("pkg:deb/debian/a@1-1?distro=debian-12"), Some(Severity::Medium));
+    assert_eq!(severity("pkg:deb/ubuntu/a@1-1?distro=jammy"), Some(Severity::Low));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use secgate_model::{Package, Problem};
 
 use crate::{
-    distribution::{Placed, is_system_package, place},
+    distribution::{Placed, is_system_package, place, place_label},
     release::Release,
 };
 
@@ -25,13 +25,20 @@ struct End {
     subscribers: Option<Date>,
 }
 
-/// Says which of the packages' releases have come to their end at `now`, or soon will: a gap, or a note. A release that the
+/// Says which releases, of the packages and of what the target says it is made from (`debian-12`), have come to their end at `now`, or soon will: a gap, or a note. A release that the
 /// table does not know is a note: newer releases come out between two versions of secgate.
 pub(crate) fn ended_releases<'p>(
     packages: impl IntoIterator<Item = &'p Package>,
+    made_from: Option<&str>,
     now: Timestamp,
 ) -> Vec<Problem> {
     let mut seen = BTreeSet::new();
+    if let Some(label) = made_from
+        && let Ok(placed) = place_label(label)
+    {
+        let name = if label.starts_with("centos") { "CentOS" } else { placed.ecosystem };
+        seen.insert((name, placed.release.cycle()));
+    }
     let mut subscribed = BTreeSet::new();
     for package in packages.into_iter().filter(|package| is_system_package(package.purl.kind())) {
         let Ok(placed) = place(&package.purl) else { continue };
@@ -129,7 +136,7 @@ mod tests {
     fn check(purl: &str, today: &str, expected: Option<(bool, &str)>) {
         let package = Package::new(purl.parse().unwrap(), "test", Location::file("x"));
         let now: Timestamp = format!("{today}T12:00:00Z").parse().unwrap();
-        let problems = ended_releases([&package], now);
+        let problems = ended_releases([&package], None, now);
         let found = problems.first().map(|problem| (problem.gap, problem.message.as_str()));
         match (found, expected) {
             (None, None) => {}
@@ -182,6 +189,16 @@ mod tests {
             "pkg:deb/debian/a@1?distro=debian-99",
             "2026-09-01",
             Some((false, "nothing is known")),
+        );
+    }
+
+    #[test]
+    fn a_target_without_packages_has_an_end_too() {
+        let now: Timestamp = "2026-09-01T00:00:00Z".parse().unwrap();
+        let ended = |label| ended_releases([], Some(label), now).len();
+        assert_eq!(
+            [ended("debian-11"), ended("debian-12"), ended("centos-8"), ended("x-1")],
+            [1, 0, 1, 0]
         );
     }
 

@@ -43,6 +43,7 @@ mod tables;
 #[cfg(test)]
 mod update_tests;
 
+pub use amazon::amazon_records;
 pub use amazon_source::AmazonSource;
 pub use audit::{Audit, AuditOptions};
 pub use crates_index::CratesIndex;

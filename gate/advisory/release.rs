@@ -83,7 +83,9 @@ impl Release {
             "openEuler" => {
                 // "22.03" alone leaves open which service pack it is.
                 let text = number.to_ascii_uppercase();
-                (is_number && text.contains("LTS")).then_some(Self::Named(text))?
+                let is_plain = text.len() <= 24
+                    && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+                (is_number && is_plain && text.contains("LTS")).then_some(Self::Named(text))?
             }
             "Photon OS" => Self::Named(both().or_else(|| Some(format!("{}.0", major?)))?),
             "Alpaquita" | "BellSoft Hardened Containers" if version == "stream" => {
@@ -107,7 +109,8 @@ impl Release {
     pub(crate) fn holds(&self, suffix: &str) -> bool {
         match self {
             Self::Rolling => suffix.is_empty(),
-            Self::Named(name) => suffix == name,
+            // `3` and `3.0` are one release to those who write either.
+            Self::Named(name) => whole(suffix) == whole(name),
             Self::Ubuntu(number) => archive(suffix).is_some_and(|(_, held)| held == number),
             Self::RedHat(major, minor) => {
                 let mut parts = suffix.split(':');
@@ -147,6 +150,10 @@ impl fmt::Display for Release {
             Self::RedHat(major, Some(minor)) => write!(f, "{major}.{minor}"),
         }
     }
+}
+
+fn whole(release: &str) -> &str {
+    release.strip_suffix(".0").unwrap_or(release)
 }
 
 /// The archive and the number of an Ubuntu suffix: `22.04:LTS`, `Pro:22.04:LTS`, `Pro:FIPS-updates:22.04:LTS`.
@@ -250,6 +257,7 @@ mod tests {
     fn suffixes_of_a_release() {
         check("Debian", "debian", "12", &["12"], &["1", "11", "", "13", "120"]);
         check("Alpine", "alpine", "3.1.2", &["v3.1"], &["v3.18", "3.1", "edge"]);
+        check("Azure Linux", "azurelinux", "3.0", &["3", "3.0"], &["30", "2"]);
         check("Wolfi", "wolfi", "20230201", &[""], &["1"]);
         check(
             "Ubuntu",

@@ -13,6 +13,8 @@ pub(crate) struct Wanted {
     pub(crate) stream: Option<String>,
     /// The architecture, where told.
     pub(crate) architecture: Option<String>,
+    /// The records name sources, and nothing tells the package's.
+    pub(crate) lacks_source: bool,
     /// Built from the kernel's source, and no kernel runs from it.
     pub(crate) is_kernel_part: bool,
 }
@@ -28,6 +30,9 @@ impl Wanted {
         let version = with_epoch(purl, purl.version().unwrap_or_default());
         let is_source = matches!(purl.qualifier("arch"), Some("source" | "src" | "nosrc"));
         let source = if is_source { None } else { source(package) };
+        // rpm names the source of every package: where none is told, it was left out, and is not the package itself.
+        let lacks_source =
+            purl.kind() == "rpm" && names_sources(ecosystem) && !is_source && source.is_none();
         let name = purl.name().to_owned();
         let is_kernel_part = !is_source
             && is_kernel_part(purl.kind(), &name, source.as_ref().map(|(name, _)| name.as_str()));
@@ -59,8 +64,28 @@ impl Wanted {
         let mut keys = keys;
         keys.dedup();
         let architecture = purl.qualifier("arch").map(str::to_owned);
-        Self { keys, is_modular, stream, architecture, is_kernel_part }
+        Self { keys, is_modular, stream, architecture, lacks_source, is_kernel_part }
     }
+}
+
+/// So many packages of a system never all have the names of their sources.
+const MANY: usize = 20;
+
+/// The types of binary packages whose sources an inventory leaves out altogether, with their numbers: their own names
+/// would be taken for the sources' then, and libraries would match nothing.
+pub(crate) fn without_sources(packages: &[Package]) -> Vec<(&'static str, usize)> {
+    ["deb", "apk"]
+        .into_iter()
+        .filter_map(|kind| {
+            let binary = |package: &&Package| {
+                package.purl.kind() == kind
+                    && !matches!(package.purl.qualifier("arch"), None | Some("source" | "src"))
+            };
+            let all = packages.iter().filter(binary);
+            let untold = all.clone().filter(|package| source(package).is_none()).count();
+            (untold >= MANY && untold == all.count()).then_some((kind, untold))
+        })
+        .collect()
 }
 
 /// Whether a version is a module's build: `.module_el8.6.0+2868+44838709`, `.module+el8.6.0+…`.
@@ -75,9 +100,11 @@ fn names_sources(ecosystem: &str) -> bool {
 
 fn deb_key(name: String, version: &str, source: Option<(String, String)>) -> (String, String) {
     let Some((source, told)) = source else { return (name, without_rebuild(version).to_owned()) };
-    // Debian signs its kernels in a source package of their own, under the version of the kernel.
-    if source.starts_with("linux-signed") {
-        return ("linux".to_owned(), without_rebuild(version).to_owned());
+    // Debian and Ubuntu sign their kernels in a source package of their own, under the version of the kernel.
+    if let Some(kernel) = source.strip_prefix("linux-signed") {
+        let is_flavour = !matches!(kernel, "" | "-amd64" | "-arm64" | "-i386");
+        let kernel = if is_flavour { kernel } else { "" };
+        return (format!("linux{kernel}"), without_rebuild(version).to_owned());
     }
     let told = if told.is_empty() { without_rebuild(version).to_owned() } else { told };
     (source, told)
@@ -229,6 +256,11 @@ mod tests {
             Some(("linux-signed-amd64", "6.1.106+3")),
             ("linux", "6.1.106-3"),
         );
+        debian(
+            "pkg:deb/ubuntu/linux-image-6.5.0-15-generic@6.5.0-15.15?arch=amd64",
+            Some(("linux-signed-hwe-6.5", "6.5.0-15.15")),
+            ("linux-hwe-6.5", "6.5.0-15.15"),
+        );
     }
 
     #[test]
@@ -250,6 +282,40 @@ mod tests {
         check("Rocky Linux", purl, None, &[("foo", "2:1.0-1.el9")]);
         check("SUSE", "pkg:rpm/suse/a@1:1-1", Some(("b", "2-2")), &[("b", "1:2-2")]);
         check("AlmaLinux", "pkg:rpm/x/a@1:2-3", None, &[("a", "1:2-3")]);
+    }
+
+    #[test]
+    fn an_inventory_that_leaves_out_all_sources_is_noticed() {
+        let packages = |count: usize, extra: &str, last: &str| -> Vec<Package> {
+            (0..count)
+                .map(|at| {
+                    if at + 1 == count {
+                        last.to_owned()
+                    } else {
+                        format!("pkg:deb/debian/p{at}@1?{extra}")
+                    }
+                })
+                .map(|purl| Package::new(purl.parse().unwrap(), "t", Location::file("x")))
+                .collect()
+        };
+        let plain = "pkg:deb/debian/z@1?arch=amd64";
+        assert_eq!(without_sources(&packages(20, "arch=amd64", plain)), [("deb", 20)]);
+        assert_eq!(without_sources(&packages(19, "arch=amd64", plain)), []);
+        assert_eq!(without_sources(&packages(30, "arch=source", plain)), []);
+        let told = "pkg:deb/debian/z@1?arch=amd64&upstream=y";
+        assert_eq!(without_sources(&packages(30, "arch=amd64", told)), []);
+    }
+
+    #[test]
+    fn rpm_names_a_source_or_lacks_one() {
+        let lacks = |ecosystem: &str, purl: &str| {
+            Wanted::of(ecosystem, &Package::new(purl.parse().unwrap(), "t", Location::file("x")))
+                .lacks_source
+        };
+        assert!(lacks("SUSE", "pkg:rpm/suse/libfoo1@1-1?arch=x86_64"));
+        assert!(!lacks("SUSE", "pkg:rpm/suse/libfoo1@1-1?upstream=foo-1-1.src.rpm"));
+        assert!(!lacks("SUSE", "pkg:rpm/suse/foo@1-1?arch=src"));
+        assert!(!lacks("AlmaLinux", "pkg:rpm/almalinux/libfoo@1-1"));
     }
 
     #[test]

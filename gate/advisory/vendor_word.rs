@@ -48,7 +48,7 @@ impl VendorWord {
                 .map(|text| text.trim().to_ascii_lowercase())
                 .find(|text| !text.is_empty() && text.len() <= 80)
         };
-        let mut urgency = word(&["urgency", "debian_urgency"]);
+        let mut urgency = word(&["urgency", "severity"]);
         let mut status = word(&["status", "nodsa", "state", "resolution", "debian_status"])
             .filter(|text| !matches!(text.as_str(), "open" | "resolved" | "affected" | "fixed"));
         if status.is_none() && urgency.as_deref().is_some_and(|text| STATUSES.contains(&text)) {

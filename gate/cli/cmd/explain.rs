@@ -110,6 +110,9 @@ fn describe(text: &mut String, finding: &Finding) {
                 cvss.score.map_or_else(|| "no score".to_owned(), |score| format!("{score:.1}"));
             line("cvss", &format!("{score} {}", cvss.vector));
         }
+        if let Some(status) = &vulnerability.status {
+            line("status", &format!("{status}, says the distribution"));
+        }
         if let Some(epss) = vulnerability.epss {
             line("epss", &format!("{:.1} % within 30 days", epss * 100.0));
         }
