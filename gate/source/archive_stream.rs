@@ -155,7 +155,7 @@ struct Open<'a> {
     decided: bool,
 }
 
-impl<'a> Flow<'a> {
+impl Flow<'_> {
     /// The first bytes are there: a layer, a document, or nothing of interest.
     fn decide(&mut self) -> Result<bool, TarError> {
         let Some(open) = &mut self.open else { return Ok(false) };
@@ -262,8 +262,8 @@ impl Members for Flow<'_> {
                 };
                 self.streamed.insert(read.digest, layer);
             }
-            Err((error, ..)) => {
-                self.seen.layers.insert(open.path, Err(error));
+            Err(failure) => {
+                self.seen.layers.insert(open.path, Err(failure.error));
             }
         }
         Ok(())

@@ -3,8 +3,8 @@ use serde::{Deserialize, de::IgnoredAny};
 
 /// A manifest or an index, and surely not both.
 pub(crate) enum Document {
-    Index(Index),
-    Manifest(Manifest),
+    Index(Box<Index>),
+    Manifest(Box<Manifest>),
 }
 
 /// The fields that tell what a document is.
@@ -63,9 +63,9 @@ pub(crate) fn read_document(bytes: &[u8], said: &[Option<&str>]) -> Result<Docum
     }
     let malformed = |error: serde_json::Error| format!("it is not {kind} as specified: {error}");
     Ok(if is_index {
-        Document::Index(serde_json::from_slice(bytes).map_err(malformed)?)
+        Document::Index(Box::new(serde_json::from_slice(bytes).map_err(malformed)?))
     } else {
-        Document::Manifest(serde_json::from_slice(bytes).map_err(malformed)?)
+        Document::Manifest(Box::new(serde_json::from_slice(bytes).map_err(malformed)?))
     })
 }
 

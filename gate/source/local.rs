@@ -47,10 +47,10 @@ pub fn open_local_image(
         | Reference::DockerArchive(_, wanted) => wanted,
         _ => &Wanted::Only,
     };
-    if let Reference::Archive(file, _) | Reference::DockerArchive(file, _) = reference {
-        if ArchiveStore::looks_compressed(file) {
-            return stream_file(reference, file, wanted, options);
-        }
+    if let Reference::Archive(file, _) | Reference::DockerArchive(file, _) = reference
+        && ArchiveStore::looks_compressed(file)
+    {
+        return stream_file(reference, file, wanted, options);
     }
     open_image(&*open_local(reference)?, wanted, options)
 }

@@ -185,11 +185,11 @@ impl Merge<'_> {
         let existing = self.child(place.node, name);
         let what = match item.kind {
             MemberKind::Directory => {
-                if let Some(node) = existing.and_then(|at| self.nodes.get_mut(at as usize)) {
-                    if matches!(node.what, What::Folder(_)) {
-                        node.layer = layer;
-                        return Ok(());
-                    }
+                if let Some(node) = existing.and_then(|at| self.nodes.get_mut(at as usize))
+                    && matches!(node.what, What::Folder(_))
+                {
+                    node.layer = layer;
+                    return Ok(());
                 }
                 What::Folder(BTreeMap::new())
             }
@@ -275,10 +275,10 @@ impl Merge<'_> {
 
     /// The folder at a path, links followed; made where `make` says so.
     fn folder(&mut self, path: &[u8], make: bool) -> Result<Option<Place>, MergeError> {
-        if let Some((last, place)) = &self.last {
-            if last == path {
-                return Ok(Some(*place));
-            }
+        if let Some((last, place)) = &self.last
+            && last == path
+        {
+            return Ok(Some(*place));
         }
         let place = match self.walk(vec![ROOT], path, make)? {
             End::Folder(place) => place,

@@ -103,7 +103,7 @@ pub(crate) fn survey<'b>(
 
 impl Surveyor<'_, '_> {
     /// Walks the image. Gives back the links, each with the folders above it.
-    fn real_paths(&mut self) -> Result<Vec<(Vec<u32>, Vec<u8>)>, MergeError> {
+    fn real_paths(&mut self) -> Result<Vec<LinkAt>, MergeError> {
         let mut links = Vec::new();
         self.below(ROOT, Vec::new(), &mut |this, at, path, stack| match this.merge.what(at) {
             Some(What::File(file)) => {
@@ -260,6 +260,9 @@ impl Surveyor<'_, '_> {
         }
     }
 }
+
+/// The folders above a link, the root first, and its path.
+type LinkAt = (Vec<u32>, Vec<u8>);
 
 type Visited = Result<(), MergeError>;
 type Visit<'v, S> = dyn FnMut(&mut S, u32, &[u8], &[u32]) -> Visited + 'v;

@@ -73,10 +73,8 @@ fn floor(blobs: &dyn Blobs) -> Result<String, Box<dyn Error>> {
     let (mut members, mut bytes) = (0, 0);
     for layer in &manifest.layers {
         let Descriptor { digest, .. } = layer;
-        let stored = std::io::BufReader::with_capacity(
-            128 << 10,
-            Hashed(blobs.blob(layer)?, Sha256::new()),
-        );
+        let stored =
+            std::io::BufReader::with_capacity(128 << 10, Hashed(blobs.blob(layer)?, Sha256::new()));
         let mut inflated = MultiGzDecoder::new(stored);
         let (mut tar, mut walk, mut hash) = (TarReader::default(), Walk(0), Sha256::new());
         let mut buffer = vec![0; 128 << 10];
