@@ -59,7 +59,8 @@ impl Loader<'_> {
         let mut jobs: Vec<usize> = Vec::new();
         let mut same: Vec<usize> = Vec::new();
         for (at, layer) in layers.iter().enumerate() {
-            let key = (&layer.digest, &layer.diff_id, layer.encoding.name(), layer.descriptor.size);
+            let kind = (layer.encoding.name(), layer.foreign);
+            let key = (&layer.digest, &layer.diff_id, kind, layer.descriptor.size);
             let known = *first.entry(key).or_insert(at);
             if known == at || linked.contains_key(&at) {
                 jobs.push(at);

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Blobs, ImageError, Limits, MAX_MANIFEST, PlatformChoice, Wanted,
-    image_document::{Document, read_document},
+    image_document::{Document, check_keys, read_document},
     inflate::Encoding,
     platform::{fit, platform_name},
 };
@@ -187,7 +187,7 @@ impl Planner<'_> {
                 platform.os == "unknown" && platform.architecture == "unknown"
             });
             let media_type = descriptor.media_type.as_str();
-            if is_attached || descriptor.artifact_type.is_some() {
+            if is_attached {
                 continue;
             }
             if leaves.len() >= MAX_IMAGES {
@@ -312,6 +312,7 @@ impl Planner<'_> {
                 found: found.to_string(),
             });
         }
+        check_keys(&bytes).map_err(|reason| self.malformed(&what, reason))?;
         serde_json::from_slice(&bytes)
             .map_err(|error| self.malformed(&what, format!("it is not a configuration: {error}")))
     }
