@@ -103,22 +103,19 @@ impl ArchiveStore {
         (&mut file).take(MAGIC as u64).read_to_end(&mut start).map_err(|error| fail(&error))?;
         let encoding = Encoding::of(&start);
         file.seek(SeekFrom::Start(0)).map_err(|error| fail(&error))?;
-        let members = match encoding {
-            Encoding::Plain => {
-                let mut file = BufReader::new(file);
-                index(&mut file, &|file, count| {
-                    // Seeking beyond the end is no error; that bytes are missing shows when they are read.
-                    let count = i64::try_from(count).map_err(io::Error::other)?;
-                    file.seek_relative(count)
-                })
-            }
-            _ => {
-                let mut stream = inflated(file, encoding).map_err(|error| fail(&error))?;
-                index(&mut stream, &|stream, count| {
-                    let copied = io::copy(&mut stream.take(count), &mut io::sink())?;
-                    if copied == count { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
-                })
-            }
+        let members = if encoding == Encoding::Plain {
+            let mut file = BufReader::new(file);
+            index(&mut file, &|file, count| {
+                // Seeking beyond the end is no error; that bytes are missing shows when they are read.
+                let count = i64::try_from(count).map_err(io::Error::other)?;
+                file.seek_relative(count)
+            })
+        } else {
+            let mut stream = inflated(file, encoding).map_err(|error| fail(&error))?;
+            index(&mut stream, &|stream, count| {
+                let copied = io::copy(&mut stream.take(count), &mut io::sink())?;
+                if copied == count { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+            })
         };
         let members = members.map_err(|error| {
             BlobError::new(format!("`{}` is no archive of an image: {error}", path.display()))

@@ -43,6 +43,17 @@ pub fn open_stream(
     wanted: &Wanted,
     options: &ImageOptions<'_>,
 ) -> Result<Vec<Image>, ImageError> {
+    stream_archive(name, source, wanted, options, false)
+}
+
+/// As [`open_stream`], for an archive that may be both a layout and what `docker save` writes.
+pub(crate) fn stream_archive(
+    name: &str,
+    source: &mut (dyn Read + Send),
+    wanted: &Wanted,
+    options: &ImageOptions<'_>,
+    prefer_layout: bool,
+) -> Result<Vec<Image>, ImageError> {
     let broken = |text: String| BlobError::new(format!("{name}: {text}"));
     let mut start = Vec::new();
     (&mut *source)
@@ -84,8 +95,12 @@ pub fn open_stream(
     }
     reader.finish().map_err(|error| broken(format!("is no archive of an image: {error}")))?;
     let Flow { seen, streamed, .. } = flow;
-    let images =
-        open_streamed(&*open_store(name.to_owned(), seen, false)?, wanted, options, &streamed)?;
+    let images = open_streamed(
+        &*open_store(name.to_owned(), seen, prefer_layout)?,
+        wanted,
+        options,
+        &streamed,
+    )?;
     if let Some(folder) = options.cache {
         // Only now is it known which of the layers are what an image says.
         let cache = LayerCache::new(folder, options.pick, &options.limits);
@@ -155,7 +170,7 @@ struct Open<'a> {
     decided: bool,
 }
 
-impl<'a> Flow<'a> {
+impl Flow<'_> {
     /// The first bytes are there: a layer, a document, or nothing of interest.
     fn decide(&mut self) -> Result<bool, TarError> {
         let Some(open) = &mut self.open else { return Ok(false) };
@@ -262,8 +277,8 @@ impl Members for Flow<'_> {
                 };
                 self.streamed.insert(read.digest, layer);
             }
-            Err((error, ..)) => {
-                self.seen.layers.insert(open.path, Err(error));
+            Err(failure) => {
+                self.seen.layers.insert(open.path, Err(failure.error));
             }
         }
         Ok(())

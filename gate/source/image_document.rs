@@ -1,10 +1,13 @@
+use std::collections::BTreeSet;
+
 use secgate_formats::oci::{INDEX, Index, MANIFEST, Manifest};
 use serde::{Deserialize, de::IgnoredAny};
+use serde_json::Value;
 
 /// A manifest or an index, and surely not both.
 pub(crate) enum Document {
-    Index(Index),
-    Manifest(Manifest),
+    Index(Box<Index>),
+    Manifest(Box<Manifest>),
 }
 
 /// The fields that tell what a document is.
@@ -25,6 +28,7 @@ struct Probe {
 /// # Errors
 /// One sentence.
 pub(crate) fn read_document(bytes: &[u8], said: &[Option<&str>]) -> Result<Document, String> {
+    check_keys(bytes)?;
     let probe: Probe = serde_json::from_slice(bytes)
         .map_err(|error| format!("it is not a JSON document of an image: {error}"))?;
     if probe.schema_version == Some(1) || probe.fs_layers.is_some() {
@@ -63,10 +67,56 @@ pub(crate) fn read_document(bytes: &[u8], said: &[Option<&str>]) -> Result<Docum
     }
     let malformed = |error: serde_json::Error| format!("it is not {kind} as specified: {error}");
     Ok(if is_index {
-        Document::Index(serde_json::from_slice(bytes).map_err(malformed)?)
+        Document::Index(Box::new(serde_json::from_slice(bytes).map_err(malformed)?))
     } else {
-        Document::Manifest(serde_json::from_slice(bytes).map_err(malformed)?)
+        Document::Manifest(Box::new(serde_json::from_slice(bytes).map_err(malformed)?))
     })
+}
+
+/// Refuses names that differ in case alone. Engines read JSON as Go does, which takes `Layers` for `layers` and the last of
+/// both, so that a document could show them other layers than us.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn check_keys(bytes: &[u8]) -> Result<(), String> {
+    let value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| format!("it is not a JSON document of an image: {error}"))?;
+    let mut open = vec![&value];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => {
+                let mut seen = BTreeSet::new();
+                for (key, value) in fields {
+                    if !seen.insert(folded(key)) {
+                        return Err(format!(
+                            "it has the field `{}` in two spellings, which tools read differently",
+                            key.escape_debug()
+                        ));
+                    }
+                    // These hold names that somebody chose.
+                    if !matches!(
+                        key.as_str(),
+                        "annotations" | "Labels" | "ExposedPorts" | "Volumes"
+                    ) {
+                        open.push(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A name as Go's `encoding/json` compares it.
+fn folded(key: &str) -> String {
+    let fold = |letter| match letter {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        letter => letter.to_ascii_lowercase(),
+    };
+    key.chars().map(fold).collect()
 }
 
 #[cfg(test)]
@@ -100,6 +150,12 @@ mod tests {
         check(r#"{"schemaVersion":3,"manifests":[]}"#, &[], "not 2");
         check(r#"{"manifests":[]}"#, &[], "not 2");
         check("nonsense", &[], "not a JSON");
+        let twice = format!(r#"{{"schemaVersion":2,{LAYER},"Layers":[{{}}]}}"#);
+        check(&twice, &[], "in two spellings");
+        let twice = format!(r#"{{"schemaVersion":2,{LAYER},"layerſ":[]}}"#);
+        check(&twice, &[], "in two spellings");
+        let chosen = r#"{"schemaVersion":2,"manifests":[],"annotations":{"a":"","A":""}}"#;
+        check(chosen, &[], "index");
         check(r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#, &[], "duplicate");
         check(
             r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","manifests":[]}"#,

@@ -29,6 +29,9 @@ pub(crate) struct StreamedLayer {
     pub(crate) list: Arc<LayerList>,
 }
 
+/// What becomes of a layer.
+type Loaded = Result<Arc<LayerList>, ImageError>;
+
 /// Reads layers of one image, several at once.
 pub(crate) struct Loader<'a> {
     pub(crate) blobs: &'a dyn Blobs,
@@ -56,7 +59,8 @@ impl Loader<'_> {
         let mut jobs: Vec<usize> = Vec::new();
         let mut same: Vec<usize> = Vec::new();
         for (at, layer) in layers.iter().enumerate() {
-            let key = (&layer.digest, &layer.diff_id, layer.encoding.name(), layer.descriptor.size);
+            let kind = (layer.encoding.name(), layer.foreign);
+            let key = (&layer.digest, &layer.diff_id, kind, layer.descriptor.size);
             let known = *first.entry(key).or_insert(at);
             if known == at || linked.contains_key(&at) {
                 jobs.push(at);
@@ -69,8 +73,7 @@ impl Loader<'_> {
             let size = layers.get(*at).map_or(0, |layer| layer.descriptor.size);
             (std::cmp::Reverse(size), *at)
         });
-        let results: Vec<Mutex<Option<Result<Arc<LayerList>, ImageError>>>> =
-            layers.iter().map(|_| Mutex::default()).collect();
+        let results: Vec<Mutex<Option<Loaded>>> = layers.iter().map(|_| Mutex::default()).collect();
         let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
         let work = || {
             while let Some(at) = jobs.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
@@ -99,24 +102,22 @@ impl Loader<'_> {
                 }
             });
         }
-        let mut results: Vec<Option<Result<Arc<LayerList>, ImageError>>> = results
+        let mut results: Vec<Option<Loaded>> = results
             .into_iter()
             .map(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner))
             .collect();
-        if let Some(failed) = results.get_mut(failed.into_inner()) {
-            if let Some(Err(error)) = failed.take() {
-                return Err(error);
-            }
+        if let Some(failed) = results.get_mut(failed.into_inner())
+            && let Some(Err(error)) = failed.take()
+        {
+            return Err(error);
         }
         let mut lists = Vec::with_capacity(layers.len());
         for at in same {
-            match results.get(at) {
-                Some(Some(Ok(list))) => lists.push(Arc::clone(list)),
-                _ => {
-                    let reason = "a layer was not read because its thread broke down".to_owned();
-                    return Err(ImageError::Limit { image: self.blobs.name().to_owned(), reason });
-                }
-            }
+            let Some(Some(Ok(list))) = results.get(at) else {
+                let reason = "a layer was not read because its thread broke down".to_owned();
+                return Err(ImageError::Limit { image: self.blobs.name().to_owned(), reason });
+            };
+            lists.push(Arc::clone(list));
         }
         Ok(lists)
     }
@@ -126,7 +127,7 @@ impl Loader<'_> {
         layer: &PlannedLayer,
         linked: &BTreeSet<u64>,
         keep_going: &dyn Fn() -> bool,
-    ) -> Result<Arc<LayerList>, ImageError> {
+    ) -> Loaded {
         let fail = |error| ImageError::Layer {
             image: self.blobs.name().to_owned(),
             layer: layer.digest.to_string(),

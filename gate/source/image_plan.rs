@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Blobs, ImageError, Limits, MAX_MANIFEST, PlatformChoice, Wanted,
-    image_document::{Document, read_document},
+    image_document::{Document, check_keys, read_document},
     inflate::Encoding,
     platform::{fit, platform_name},
 };
@@ -67,7 +67,7 @@ pub(crate) fn plan(
     let mut from_index = false;
     match document {
         Document::Manifest(manifest) => {
-            let at = Place::Read(digest, Box::new(manifest));
+            let at = Place::Read(digest, manifest);
             leaves.push(Leaf { index: None, platform: None, at });
         }
         Document::Index(index) => {
@@ -141,15 +141,15 @@ impl Planner<'_> {
             return Err(self.malformed(&what, format!("it is larger than {MAX_MANIFEST} bytes")));
         }
         let found = sha256(&served.bytes);
-        if let Wanted::Digest(expected) = wanted {
-            if *expected != found {
-                return Err(ImageError::Digest {
-                    image: self.image.to_owned(),
-                    what: "the manifest".to_owned(),
-                    expected: expected.to_string(),
-                    found: found.to_string(),
-                });
-            }
+        if let Wanted::Digest(expected) = wanted
+            && *expected != found
+        {
+            return Err(ImageError::Digest {
+                image: self.image.to_owned(),
+                what: "the manifest".to_owned(),
+                expected: expected.to_string(),
+                found: found.to_string(),
+            });
         }
         if let Some(descriptor) = descriptor {
             self.size(&what, descriptor.size, served.bytes.len() as u64)?;
@@ -187,7 +187,7 @@ impl Planner<'_> {
                 platform.os == "unknown" && platform.architecture == "unknown"
             });
             let media_type = descriptor.media_type.as_str();
-            if is_attached || descriptor.artifact_type.is_some() {
+            if is_attached {
                 continue;
             }
             if leaves.len() >= MAX_IMAGES {
@@ -231,14 +231,11 @@ impl Planner<'_> {
             .filter_map(|(at, leaf)| Some((fit(wanted, leaf.platform.as_ref()?)?, at)))
             // The first of several that fit equally well, as engines take it.
             .max_by_key(|(fit, at)| (*fit, std::cmp::Reverse(*at)));
-        match best {
-            Some((_, at)) => Ok(vec![leaves.swap_remove(at)]),
-            None => {
-                let offered: Vec<Platform> =
-                    leaves.into_iter().filter_map(|leaf| leaf.platform).collect();
-                Err(self.no_platform(wanted, &offered))
-            }
+        if let Some((_, at)) = best {
+            return Ok(vec![leaves.swap_remove(at)]);
         }
+        let offered: Vec<Platform> = leaves.into_iter().filter_map(|leaf| leaf.platform).collect();
+        Err(self.no_platform(wanted, &offered))
     }
 
     fn plan(&self, leaf: Leaf) -> Result<Plan, ImageError> {
@@ -250,7 +247,7 @@ impl Planner<'_> {
                 let (digest, Document::Manifest(manifest)) = document else {
                     return Err(self.malformed("the index", "it lists an index as a manifest"));
                 };
-                (digest, manifest)
+                (digest, *manifest)
             }
         };
         let what = format!("manifest {manifest_digest}");
@@ -315,6 +312,7 @@ impl Planner<'_> {
                 found: found.to_string(),
             });
         }
+        check_keys(&bytes).map_err(|reason| self.malformed(&what, reason))?;
         serde_json::from_slice(&bytes)
             .map_err(|error| self.malformed(&what, format!("it is not a configuration: {error}")))
     }

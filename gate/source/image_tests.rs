@@ -61,7 +61,7 @@ struct Spoilt<'a> {
 }
 
 impl Blobs for Spoilt<'_> {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "spoilt"
     }
 
@@ -81,16 +81,15 @@ fn every_byte_of_every_blob_is_checked() {
     let blobs = one_image(&layers());
     for digest in blobs.blobs.keys() {
         let length = blobs.blobs[digest].len();
-        let kinds: [&(dyn Fn(&mut Vec<u8>) + Sync); 4] = [
-            &|bytes| bytes.push(0),
-            &|bytes| drop(bytes.pop()),
-            &|bytes| bytes.clear(),
-            &|bytes| bytes.extend_from_within(..),
-        ];
-        for (number, kind) in kinds.iter().enumerate() {
+        for number in 0..4 {
             let spoil = |wanted: &Descriptor, mut bytes: Vec<u8>| {
                 if wanted.digest == *digest {
-                    kind(&mut bytes);
+                    match number {
+                        0 => bytes.push(0),
+                        1 => bytes.truncate(length - 1),
+                        2 => bytes.clear(),
+                        _ => bytes.extend_from_within(..),
+                    }
                 }
                 bytes
             };
@@ -326,7 +325,8 @@ fn limits_are_errors() {
     check(&tar, Limits { layers: 0, ..limits }, "more than 0 layers");
     let stop = AtomicBool::new(true);
     let options = ImageOptions { stop: Some(&stop), ..options(&PickAll) };
-    let error = open_image(&one_image(&[tar.clone()]), &Wanted::Only, &options).unwrap_err();
+    let error =
+        open_image(&one_image(std::slice::from_ref(&tar)), &Wanted::Only, &options).unwrap_err();
     assert!(error.to_string().contains("the time allowed is over"), "{error}");
     // A file above its limit is told, not cut.
     let limits = Limits { file_bytes: 5000, ..limits };
@@ -384,6 +384,18 @@ fn threads_make_no_difference() {
         let options = ImageOptions { threads, ..options(&PickAll) };
         let error = open_image(&blobs, &Wanted::Only, &options).unwrap_err().to_string();
         assert!(error.contains(sha256(&gzip(&broken(1))).as_str()), "{error}");
+    }
+}
+
+struct Release;
+
+impl Pick for Release {
+    fn id(&self) -> String {
+        "release".into()
+    }
+
+    fn wants(&self, path: &str, _: u64, _: u32) -> Wish {
+        if path == "usr/lib/os-release" { Wish::Yes } else { Wish::No }
     }
 }
 
@@ -459,15 +471,6 @@ fn links_are_resolved_inside_the_image() {
         .symlink("loop", "loop")
         .symlink("none", "/nothing")
         .end();
-    struct Release;
-    impl Pick for Release {
-        fn id(&self) -> String {
-            "release".into()
-        }
-        fn wants(&self, path: &str, _: u64, _: u32) -> Wish {
-            if path == "usr/lib/os-release" { Wish::Yes } else { Wish::No }
-        }
-    }
     let blobs = one_image(&[tar]);
     let image = open_image(&blobs, &Wanted::Only, &options(&Release)).unwrap().remove(0);
     for link in image.tree.links() {
@@ -671,9 +674,12 @@ fn a_stream_that_ends_early_or_lies_is_an_error() {
         for offset in 0..layer.len() {
             let mut changed = whole.clone();
             changed[at + offset] ^= 2;
-            let result = stream(&changed, &PickAll);
             // `docker save` names no digest of a compressed layer: only what comes out can be wrong.
-            assert!(result.is_err() || (!layout && offset < 10), "byte {offset}");
+            if let Ok(image) = stream(&changed, &PickAll) {
+                assert!(!layout, "byte {offset}");
+                assert_eq!(image.layers[2].diff_id, sha256(&layers()[2]), "byte {offset}");
+                assert_eq!(text(&image, "bin/su"), "elf", "byte {offset}");
+            }
         }
     }
     assert!(stream(b"", &PickAll).is_err());

@@ -3,7 +3,7 @@ use zstd::stream::raw::{DParameter, Decoder, Operation};
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// Not at all.
     Plain,
     /// RFC 1952, any number of members.

@@ -94,13 +94,7 @@ pub(crate) fn read_layer(
             return Err(LayerError::Stopped.into());
         }
         let error = match source.read(&mut buffer) {
-            Ok(0) => match reader.finish() {
-                Ok(read) => return Ok(read),
-                Err((error, hash, stored)) => {
-                    let digest = Digest::sha256(&hash.finalize().into());
-                    return Err(Failure { error, drained: Some((digest, stored)) });
-                }
-            },
+            Ok(0) => return reader.finish(),
             Ok(count) => match reader.push(buffer.get(..count).unwrap_or_default()) {
                 Ok(()) => continue,
                 Err(error) => error,
@@ -214,10 +208,13 @@ impl<'a> LayerReader<'a> {
         }
     }
 
-    /// There are no more bytes. An error comes with the hash and the number of those that came.
-    pub(crate) fn finish(self) -> Result<LayerRead, (LayerError, Sha256, u64)> {
+    /// There are no more bytes.
+    pub(crate) fn finish(self) -> Result<LayerRead, Failure> {
         let (hash, stored) = (self.hash.clone(), self.stored);
-        self.complete().map_err(|error| (error, hash, stored))
+        self.complete().map_err(|error| {
+            let digest = Digest::sha256(&hash.finalize().into());
+            Failure { error, drained: Some((digest, stored)) }
+        })
     }
 
     fn complete(mut self) -> Result<LayerRead, LayerError> {

@@ -101,7 +101,7 @@ impl<'a> LayerCache<'a> {
 fn pack(list: &LayerList, key: &str) -> Vec<u8> {
     let bodies: usize = list.bodies.iter().map(|body| body.bytes.len() + 10).sum();
     let mut out = Vec::with_capacity(list.members().len() + bodies + key.len() + 64);
-    let mut text = |out: &mut Vec<u8>, bytes: &[u8]| {
+    let text = |out: &mut Vec<u8>, bytes: &[u8]| {
         varint(out, bytes.len() as u64);
         out.extend_from_slice(bytes);
     };

@@ -1,6 +1,9 @@
-//! Opens a target as a bounded, read-only [`Tree`]: what a cataloger or a scanner sees is the same for a folder, and
-//! later for an image or an archive. Nothing is written, no symbolic link is followed (the tree lists them), and
-//! every limit that cuts something off is told.
+//! Opens a target as a bounded, read-only [`Tree`]: what a cataloger or a scanner sees is the same for a folder, a git
+//! revision and a container image. Nothing is written but remembered layers, no symbolic link of a folder is followed (the
+//! tree lists them), and every limit that cuts something off is told.
+//!
+//! An image is opened in one pass over each of its layers: [`open_image`] checks every digest, keeps what a [`Pick`] wants
+//! while the tar files stream by, and merges the layers as a container engine unpacks them.
 
 mod archive_store;
 mod archive_stream;

@@ -3,7 +3,7 @@ use std::{fs::File, path::Path};
 use crate::{
     BlobError, Blobs, Image, ImageError, ImageOptions, Reference, Wanted,
     archive_store::ArchiveStore,
-    archive_stream::open_stream,
+    archive_stream::stream_archive,
     docker_archive::DockerArchive,
     image::open_image,
     layout::Layout,
@@ -47,10 +47,10 @@ pub fn open_local_image(
         | Reference::DockerArchive(_, wanted) => wanted,
         _ => &Wanted::Only,
     };
-    if let Reference::Archive(file, _) | Reference::DockerArchive(file, _) = reference {
-        if ArchiveStore::looks_compressed(file) {
-            return stream_file(reference, file, wanted, options);
-        }
+    if let Reference::Archive(file, _) | Reference::DockerArchive(file, _) = reference
+        && ArchiveStore::looks_compressed(file)
+    {
+        return stream_file(reference, file, wanted, options);
     }
     open_image(&*open_local(reference)?, wanted, options)
 }
@@ -65,7 +65,7 @@ fn stream_file(
         if matches!(reference, Reference::Archive(..)) { "oci-archive" } else { "docker-archive" };
     let name = format!("{scheme}:{}", path.display());
     let mut file = File::open(path).map_err(|error| crate::store::unreadable(path, &error))?;
-    open_stream(&name, &mut file, wanted, options)
+    stream_archive(&name, &mut file, wanted, options, matches!(reference, Reference::Archive(..)))
 }
 
 /// An image in an archive, in the form that is there: the one that `prefer_layout` names where both are.

@@ -182,14 +182,14 @@ impl Merge<'_> {
         }
         let place = self.folder(folder, true)?.ok_or(MergeError::Root)?;
         let layer = self.layer;
-        let existing = self.child(place.node, name);
         let what = match item.kind {
             MemberKind::Directory => {
-                if let Some(node) = existing.and_then(|at| self.nodes.get_mut(at as usize)) {
-                    if matches!(node.what, What::Folder(_)) {
-                        node.layer = layer;
-                        return Ok(());
-                    }
+                let existing = self.child(place.node, name);
+                if let Some(node) = existing.and_then(|at| self.nodes.get_mut(at as usize))
+                    && matches!(node.what, What::Folder(_))
+                {
+                    node.layer = layer;
+                    return Ok(());
                 }
                 What::Folder(BTreeMap::new())
             }
@@ -205,7 +205,7 @@ impl Merge<'_> {
             MemberKind::Other => What::Other,
             MemberKind::Hardlink => {
                 let target = self.hardlink(item.link)?;
-                if target.is_some() && target == existing {
+                if target.is_some() && target == self.child(place.node, name) {
                     return Ok(());
                 }
                 // What stood here is gone before the link is made.
@@ -221,9 +221,6 @@ impl Merge<'_> {
                 }
             }
         };
-        if existing.is_some() {
-            self.remove(place.node, name);
-        }
         self.insert(place.node, name, what)?;
         Ok(())
     }
@@ -275,10 +272,10 @@ impl Merge<'_> {
 
     /// The folder at a path, links followed; made where `make` says so.
     fn folder(&mut self, path: &[u8], make: bool) -> Result<Option<Place>, MergeError> {
-        if let Some((last, place)) = &self.last {
-            if last == path {
-                return Ok(Some(*place));
-            }
+        if let Some((last, place)) = &self.last
+            && last == path
+        {
+            return Ok(Some(*place));
         }
         let place = match self.walk(vec![ROOT], path, make)? {
             End::Folder(place) => place,
@@ -405,6 +402,7 @@ impl Merge<'_> {
         }
     }
 
+    /// Puts something at a name, in place of all that was there.
     fn insert(&mut self, folder: u32, name: &[u8], what: What) -> Result<u32, MergeError> {
         if name.len() > MAX_NAME {
             return Err(MergeError::TooDeep(lossy(name)));
@@ -412,8 +410,11 @@ impl Merge<'_> {
         let at = u32::try_from(self.nodes.len()).map_err(|_| MergeError::Steps)?;
         if let Some(What::Folder(children)) =
             self.nodes.get_mut(folder as usize).map(|node| &mut node.what)
+            && let Some(old) = children.insert(name.into(), at)
+            && !matches!(self.what(old), Some(What::File(_)))
         {
-            children.insert(name.into(), at);
+            // The folder that is remembered may lie below what stood here.
+            self.last = None;
         }
         self.nodes.push(Node { layer: self.layer, what });
         Ok(at)

@@ -320,8 +320,12 @@ enum Step {
 impl Step {
     fn path(&self) -> &str {
         match self {
-            Self::File(path, _) | Self::Link(path, _) | Self::Hard(path, _) => path,
-            Self::Folder(path) | Self::Whiteout(path) | Self::Opaque(path) => path,
+            Self::File(path, _)
+            | Self::Link(path, _)
+            | Self::Hard(path, _)
+            | Self::Folder(path)
+            | Self::Whiteout(path)
+            | Self::Opaque(path) => path,
         }
     }
 

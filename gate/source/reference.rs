@@ -135,12 +135,11 @@ pub(crate) fn registry(text: &str) -> Result<RegistryReference, String> {
     if text.contains("://") {
         return Err("a registry is named without `https://`".to_owned());
     }
-    if let Some(scheme) = text.find(':').and_then(|at| text.get(..at)) {
-        if matches!(scheme, "docker" | "containers-storage" | "dir" | "sif" | "ostree" | "tarball")
-            && text.get(scheme.len() + 1..).is_some_and(|rest| rest.starts_with('/'))
-        {
-            return Err(format!("secgate does not know the kind `{scheme}:`"));
-        }
+    if let Some((scheme, rest)) = text.split_once(':')
+        && matches!(scheme, "docker" | "containers-storage" | "dir" | "sif" | "ostree" | "tarball")
+        && rest.starts_with('/')
+    {
+        return Err(format!("secgate does not know the kind `{scheme}:`"));
     }
     let (rest, digest) = match text.split_once('@') {
         None => (text, None),

@@ -7,7 +7,7 @@ use crate::{
     Link, PICK_START, Pick, Skipped, Wish,
     budget::Budget,
     layer_list::{Body, Kept, LayerList},
-    merge::{End, FileAt, Merge, MergeError, ROOT, What, lossy},
+    merge::{End, FileAt, Merge, MergeError, Node, ROOT, What, lossy},
 };
 
 /// Files with telling modes that are listed.
@@ -61,9 +61,14 @@ enum Answer {
 
 struct Surveyor<'a, 'b> {
     merge: &'a mut Merge<'b>,
+    report: Report<'a>,
+}
+
+/// What is found, and what decides it.
+struct Report<'a> {
     lists: &'a [Arc<LayerList>],
     pick: &'a dyn Pick,
-    budget: &'b Budget<'b>,
+    budget: &'a Budget<'a>,
     survey: Survey,
     listed: HashSet<u32>,
     asked: u64,
@@ -78,13 +83,13 @@ pub(crate) fn survey<'b>(
     budget: &'b Budget<'b>,
 ) -> Result<Survey, MergeError> {
     let survey = Survey::default();
-    let mut surveyor =
-        Surveyor { merge, lists, pick, budget, survey, listed: HashSet::new(), asked: 0 };
+    let report = Report { lists, pick, budget, survey, listed: HashSet::new(), asked: 0 };
+    let mut surveyor = Surveyor { merge, report };
     let links = surveyor.real_paths()?;
     for (stack, path) in links {
         surveyor.through_link(stack, &path)?;
     }
-    let Survey { files, links, skipped, modes, .. } = &mut surveyor.survey;
+    let Survey { files, links, skipped, modes, .. } = &mut surveyor.report.survey;
     links.retain(|link| !files.contains_key(&link.path));
     links.sort_unstable();
     modes.sort_unstable();
@@ -98,46 +103,52 @@ pub(crate) fn survey<'b>(
         });
     }
     skipped.sort_unstable();
-    Ok(surveyor.survey)
+    Ok(surveyor.report.survey)
 }
 
 impl Surveyor<'_, '_> {
     /// Walks the image. Gives back the links, each with the folders above it.
-    fn real_paths(&mut self) -> Result<Vec<(Vec<u32>, Vec<u8>)>, MergeError> {
+    fn real_paths(&mut self) -> Result<Vec<LinkAt>, MergeError> {
         let mut links = Vec::new();
-        self.below(ROOT, Vec::new(), &mut |this, at, path, stack| match this.merge.what(at) {
-            Some(What::File(file)) => {
-                let file = *file;
-                this.survey.count += 1;
-                let layer = this.merge.nodes.get(at as usize).map_or(0, |node| node.layer);
-                if file.mode & 0o6002 != 0 && this.survey.modes.len() <= 2 * MAX_MODES {
-                    let layer = layer as usize;
-                    this.survey.modes.push(ModeFile { path: lossy(path), mode: file.mode, layer });
-                }
-                let answer = if file.asked {
-                    match file.kept {
-                        Kept::Picked(body) => Answer::Yes(body),
-                        Kept::Nothing | Kept::Refused | Kept::Linked(_) => Answer::No,
+        let (merge, report) = (&*self.merge, &mut self.report);
+        below(
+            merge,
+            report.budget,
+            ROOT,
+            Vec::new(),
+            &mut |at, node, path, stack| match &node.what {
+                What::File(file) => {
+                    report.survey.count += 1;
+                    if file.mode & 0o6002 != 0 && report.survey.modes.len() <= MAX_MODES {
+                        let (path, layer) = (lossy(path), node.layer as usize);
+                        report.survey.modes.push(ModeFile { path, mode: file.mode, layer });
                     }
-                } else {
-                    this.ask(&file, &lossy(path))
-                };
-                this.note(at, file, path, &answer);
-                Ok(())
-            }
-            Some(What::Symlink(target)) => {
-                if let Ok(text) = std::str::from_utf8(path) {
-                    let target = std::str::from_utf8(target).unwrap_or_default().to_owned();
-                    this.survey.links.push(Link { path: text.to_owned(), target });
+                    let answer = if file.asked {
+                        match file.kept {
+                            Kept::Picked(body) => Answer::Yes(body),
+                            Kept::Nothing | Kept::Refused | Kept::Linked(_) => Answer::No,
+                        }
+                    } else {
+                        report.ask(file, &lossy(path))
+                    };
+                    report.note(at, node.layer, file, path, &answer);
+                    Ok(())
                 }
-                this.budget
-                    .keep((path.len() + 8 * stack.len() + 64) as u64)
-                    .map_err(MergeError::Limit)?;
-                links.push((stack.to_vec(), path.to_vec()));
-                Ok(())
-            }
-            _ => Ok(()),
-        })?;
+                What::Symlink(target) => {
+                    if let Ok(text) = std::str::from_utf8(path) {
+                        let target = std::str::from_utf8(target).unwrap_or_default().to_owned();
+                        report.survey.links.push(Link { path: text.to_owned(), target });
+                    }
+                    report
+                        .budget
+                        .keep((path.len() + 8 * stack.len() + 64) as u64)
+                        .map_err(MergeError::Limit)?;
+                    links.push((stack.to_vec(), path.to_vec()));
+                    Ok(())
+                }
+                What::Folder(_) | What::Other => Ok(()),
+            },
+        )?;
         Ok(links)
     }
 
@@ -145,27 +156,36 @@ impl Surveyor<'_, '_> {
     fn through_link(&mut self, stack: Vec<u32>, path: &[u8]) -> Result<(), MergeError> {
         let at = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
         let name = path.get(at..).unwrap_or_default().to_vec();
-        match self.merge.walk(stack, &name, false)? {
-            End::Leaf(at) => self.alias(at, path),
+        let end = self.merge.walk(stack, &name, false)?;
+        let (merge, report) = (&*self.merge, &mut self.report);
+        match end {
+            End::Leaf(at) => match merge.nodes.get(at as usize) {
+                Some(node) => report.alias(at, node, path),
+                None => Ok(()),
+            },
             End::Folder(place) => {
-                self.below(place.node, path.to_vec(), &mut |this, at, path, _| this.alias(at, path))
+                let path = path.to_vec();
+                below(merge, report.budget, place.node, path, &mut |at, node, path, _| {
+                    report.alias(at, node, path)
+                })
             }
             End::Missing | End::Blocked | End::Loop => Ok(()),
         }
     }
+}
 
-    fn alias(&mut self, at: u32, path: &[u8]) -> Result<(), MergeError> {
+impl Report<'_> {
+    fn alias(&mut self, at: u32, node: &Node, path: &[u8]) -> Result<(), MergeError> {
         self.asked += 1;
         if self.asked > MAX_ASKED {
             return Err(MergeError::Steps);
         }
-        let Some(What::File(file)) = self.merge.what(at) else { return Ok(()) };
-        let file = *file;
+        let What::File(file) = &node.what else { return Ok(()) };
         if self.listed.contains(&at) {
             return Ok(());
         }
-        let answer = self.ask(&file, &lossy(path));
-        self.note(at, file, path, &answer);
+        let answer = self.ask(file, &lossy(path));
+        self.note(at, node.layer, file, path, &answer);
         Ok(())
     }
 
@@ -195,7 +215,7 @@ impl Surveyor<'_, '_> {
         self.lists.get(source as usize)?.bodies.get(body as usize)
     }
 
-    fn note(&mut self, at: u32, file: FileAt, path: &[u8], answer: &Answer) {
+    fn note(&mut self, at: u32, layer: u32, file: &FileAt, path: &[u8], answer: &Answer) {
         let skip = |reason: &str| Skipped { path: lossy(path), reason: reason.to_owned() };
         match answer {
             Answer::No => {}
@@ -213,53 +233,57 @@ impl Surveyor<'_, '_> {
                     self.survey.skipped.push(skip("its name is not UTF-8"));
                     return;
                 };
-                let layer = self.merge.nodes.get(at as usize).map_or(0, |node| node.layer);
-                let FileAt { source, size, mode, .. } = file;
+                let FileAt { source, size, mode, .. } = *file;
                 self.survey
                     .files
                     .insert(text.to_owned(), Found { layer, source, body: *body, size, mode });
             }
         }
     }
-
-    /// Visits all that lies below a folder, without following links, with its path and the folders above it.
-    fn below(&mut self, top: u32, mut path: Vec<u8>, visit: &mut Visit<'_, Self>) -> Visited {
-        let mut stack = vec![(self.children(top).into_iter(), path.len())];
-        let mut above = vec![top];
-        let mut visited = 0_u64;
-        while let Some((children, length)) = stack.last_mut() {
-            path.truncate(*length);
-            let Some((name, child)) = children.next() else {
-                stack.pop();
-                above.pop();
-                continue;
-            };
-            visited += 1;
-            if visited.is_multiple_of(4096) {
-                self.budget.check_time().map_err(MergeError::Limit)?;
-            }
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(&name);
-            visit(self, child, &path, &above)?;
-            if matches!(self.merge.what(child), Some(What::Folder(_))) {
-                stack.push((self.children(child).into_iter(), path.len()));
-                above.push(child);
-            }
-        }
-        Ok(())
-    }
-
-    fn children(&self, folder: u32) -> Vec<(Box<[u8]>, u32)> {
-        match self.merge.what(folder) {
-            Some(What::Folder(children)) => {
-                children.iter().map(|(name, at)| (name.clone(), *at)).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
 }
 
+/// Visits all that lies below a folder, without following links: its number, itself, its path, the folders above it.
+fn below(
+    merge: &Merge<'_>,
+    budget: &Budget<'_>,
+    top: u32,
+    mut path: Vec<u8>,
+    visit: &mut Visit<'_>,
+) -> Visited {
+    let children = |folder: u32| match merge.what(folder) {
+        Some(What::Folder(children)) => Some(children.iter()),
+        _ => None,
+    };
+    let mut stack = vec![(children(top), path.len())];
+    let mut above = vec![top];
+    let mut visited = 0_u64;
+    while let Some((rest, length)) = stack.last_mut() {
+        path.truncate(*length);
+        let Some((name, at)) = rest.as_mut().and_then(Iterator::next) else {
+            stack.pop();
+            above.pop();
+            continue;
+        };
+        visited += 1;
+        if visited.is_multiple_of(4096) {
+            budget.check_time().map_err(MergeError::Limit)?;
+        }
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+        let Some(node) = merge.nodes.get(*at as usize) else { continue };
+        visit(*at, node, &path, &above)?;
+        if matches!(node.what, What::Folder(_)) {
+            stack.push((children(*at), path.len()));
+            above.push(*at);
+        }
+    }
+    Ok(())
+}
+
+/// The folders above a link, the root first, and its path.
+type LinkAt = (Vec<u32>, Vec<u8>);
+
 type Visited = Result<(), MergeError>;
-type Visit<'v, S> = dyn FnMut(&mut S, u32, &[u8], &[u32]) -> Visited + 'v;
+type Visit<'v> = dyn FnMut(u32, &Node, &[u8], &[u32]) -> Visited + 'v;

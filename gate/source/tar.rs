@@ -1,5 +1,5 @@
 use crate::{
-    tar_header::{BLOCK, Dialect, Header, until_nul},
+    tar_header::{BLOCK, Dialect, Header, OldSparse, until_nul},
     tar_pax::{Pax, check_global, read_pax},
     tar_sparse::{MapLines, Segments},
 };
@@ -303,12 +303,11 @@ impl TarReader {
             }
             State::Map(mut open, mut lines) => {
                 open.stored = open.stored.checked_sub(BLOCK as u64).ok_or(TarError::Sparse)?;
-                match lines.push(block)? {
-                    Some(pairs) => self.open_file(&open, Some(pairs), members),
-                    None => {
-                        self.state = State::Map(open, lines);
-                        Ok(())
-                    }
+                if let Some(pairs) = lines.push(block)? {
+                    self.open_file(&open, Some(pairs), members)
+                } else {
+                    self.state = State::Map(open, lines);
+                    Ok(())
                 }
             }
             _ => self.header(&header, members),
@@ -359,9 +358,9 @@ impl TarReader {
         if member_kind == MemberKind::File {
             let stored = pax.size.map_or_else(|| header.size(), Ok)?;
             if kind == b'S' {
-                let (pairs, more, size) = header.old_sparse()?;
+                let OldSparse { pairs, continues, size } = header.old_sparse()?;
                 let open = Open { mode, stored, size };
-                if more {
+                if continues {
                     self.state = State::OldSparse(Box::new(open), pairs);
                     return Ok(());
                 }

@@ -7,6 +7,16 @@ pub(crate) const BLOCK: usize = 512;
 /// Schilling's `star`).
 pub(crate) struct Header<'a>(pub(crate) &'a [u8; BLOCK]);
 
+/// What a header says of a sparse file in GNU's old format.
+pub(crate) struct OldSparse {
+    /// Offsets and lengths, four at most.
+    pub(crate) pairs: Vec<(u64, u64)>,
+    /// Whether blocks with more of them follow.
+    pub(crate) continues: bool,
+    /// Bytes with holes.
+    pub(crate) size: u64,
+}
+
 /// Which dialect a header is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -79,12 +89,12 @@ impl<'a> Header<'a> {
         u64::try_from(size).map_err(|_| TarError::Number { field: "size" })
     }
 
-    /// GNU's old sparse format: the four pairs of offset and length, whether more blocks of them follow, the true size.
-    pub(crate) fn old_sparse(&self) -> Result<(Vec<(u64, u64)>, bool, u64), TarError> {
+    /// The header's part of a map in GNU's old sparse format.
+    pub(crate) fn old_sparse(&self) -> Result<OldSparse, TarError> {
         let size = number(self.field(483, 12)).and_then(|size| u64::try_from(size).ok());
         let size = size.ok_or(TarError::Number { field: "true size" })?;
-        let more = self.field(482, 1) != [0];
-        Ok((sparse_pairs(self.field(386, 96))?, more, size))
+        let continues = self.field(482, 1) != [0];
+        Ok(OldSparse { pairs: sparse_pairs(self.field(386, 96))?, continues, size })
     }
 
     /// A block that continues the pairs of a header in GNU's old sparse format.

@@ -111,7 +111,7 @@ pub(crate) struct MemoryBlobs {
 }
 
 impl Blobs for MemoryBlobs {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "memory"
     }
 

@@ -89,8 +89,8 @@ fn floor(blobs: &dyn Blobs) -> Result<String, Box<dyn Error>> {
             bytes += count;
         }
         let found = inflated.into_inner().into_inner().1.finalize();
-        let found: String = found.iter().map(|byte| format!("{byte:02x}")).collect();
-        if !digest.ends_with(&found) {
+        let found = secgate_model::Digest::sha256(&found.into());
+        if digest != found.as_str() {
             return Err(format!("{digest} is {found}").into());
         }
         members += walk.0;
