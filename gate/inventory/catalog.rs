@@ -43,6 +43,7 @@ pub(crate) mod go_work;
 pub(crate) mod gradle_lockfile;
 pub(crate) mod gradle_verification;
 pub(crate) mod graph;
+mod integrity;
 pub(crate) mod jar;
 pub(crate) mod julia_manifest;
 pub(crate) mod maven_model;

@@ -58,7 +58,7 @@ impl Cataloger for Dpkg {
         let mut reader = Reader {
             tree,
             distribution: Distribution::of(tree),
-            alone: alone.then(|| entry.path.as_str()),
+            alone: alone.then_some(entry.path.as_str()),
             relations: Relations::default(),
             seen: HashSet::new(),
         };
