@@ -37,7 +37,7 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
             })
             .map(move |cataloger| (entry, cataloger))
     });
-    let (mut inventory, unpinned) = read(wanted.collect(), tree);
+    let (mut inventory, unpinned) = read(&wanted.collect::<Vec<_>>(), tree);
     if inventory.packages.iter().any(|package| is_system(&package.purl)) {
         inventory.distribution = Distribution::of(tree).map(|found| found.label());
     }
@@ -79,7 +79,7 @@ pub fn take_image_inventory(tree: &Tree) -> Inventory {
             }
         }
     }
-    let (mut inventory, unpinned) = read(wanted, tree);
+    let (mut inventory, unpinned) = read(&wanted, tree);
     inventory.distribution = Distribution::of(tree).map(|found| found.label());
     let open = still_unpinned(unpinned, &inventory);
     inventory.unknowns.extend(open);
@@ -96,8 +96,8 @@ const DATABASES: [&str; 5] = [
 ];
 
 /// Runs each cataloger on its file.
-fn read(wanted: Vec<(&Entry, &dyn Cataloger)>, tree: &Tree) -> (Inventory, Vec<Unpinned>) {
-    let mut catalogs: Vec<Catalog> = if let [(entry, cataloger)] = wanted.as_slice() {
+fn read(wanted: &[(&Entry, &dyn Cataloger)], tree: &Tree) -> (Inventory, Vec<Unpinned>) {
+    let mut catalogs: Vec<Catalog> = if let [(entry, cataloger)] = wanted {
         // One file needs no threads, and starting them takes longer than reading it.
         vec![run(*cataloger, entry, tree)]
     } else {
@@ -110,11 +110,11 @@ fn read(wanted: Vec<(&Entry, &dyn Cataloger)>, tree: &Tree) -> (Inventory, Vec<U
         if !catalog.is_passed_over() {
             inventory.files.push(entry.path.clone());
         }
-        if !catalog.owned.is_empty() {
+        if catalog.owned.is_empty() {
+            inventory.packages.append(&mut catalog.packages);
+        } else {
             // The owners are looked up below.
             inventory.packages.extend(catalog.packages.iter().cloned());
-        } else {
-            inventory.packages.append(&mut catalog.packages);
         }
         inventory.unknowns.append(&mut catalog.unknowns);
         unpinned.append(&mut catalog.unpinned);

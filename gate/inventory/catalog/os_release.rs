@@ -131,19 +131,15 @@ fn word(text: &str) -> Option<String> {
 
 fn read(path: &str, text: &str) -> Option<Distribution> {
     match path.rsplit('/').next().unwrap_or_default() {
-        "os-release" => {
-            let told = Distribution {
-                id: word(&value(text, "ID")?)?,
-                version: value(text, "VERSION_ID").as_deref().and_then(word),
-                codename: value(text, "VERSION_CODENAME").as_deref().and_then(word),
-            };
-            Some(told)
-        }
+        "os-release" => Some(Distribution {
+            id: word(&value(text, "ID")?)?,
+            version: value(text, "VERSION_ID").as_deref().and_then(word),
+            codename: value(text, "VERSION_CODENAME").as_deref().and_then(word),
+        }),
         "lsb-release" => Some(Distribution {
             id: word(&value(text, "DISTRIB_ID")?)?,
             version: value(text, "DISTRIB_RELEASE").as_deref().and_then(word),
             codename: value(text, "DISTRIB_CODENAME").as_deref().and_then(word),
-            ..Distribution::default()
         }),
         "alpine-release" => Some(release("alpine", text.lines().next())),
         "arch-release" => Some(release("arch", None)),
