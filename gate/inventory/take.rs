@@ -9,7 +9,10 @@ use secgate_source::{Entry, Link, Tree};
 
 use crate::{
     CATALOGERS, Catalog, CatalogError, Cataloger, SYSTEM_CATALOGERS,
-    catalog::{os_release::Distribution, root_file::root_file},
+    catalog::{
+        os_release::{Distribution, OsRelease},
+        root_file::root_file,
+    },
     cataloger::Unpinned,
     ownership::{self, is_system},
 };
@@ -56,7 +59,8 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
 /// they led to is found here in its installed form. Trivy and Syft do the same. SBOMs that lie in an image do not count
 /// either: they repeat its databases in other words, or describe what was left behind.
 ///
-/// The database of packages is found through symbolic links as well.
+/// The database of packages is found through symbolic links as well. A distribution without any is a gap: its packages may be
+/// there all the same.
 pub fn take_image_inventory(tree: &Tree) -> Inventory {
     let mut wanted: Vec<(&Entry, &dyn Cataloger)> = tree
         .entries()
@@ -81,6 +85,20 @@ pub fn take_image_inventory(tree: &Tree) -> Inventory {
     }
     let (mut inventory, unpinned) = read(&wanted, tree);
     inventory.distribution = Distribution::of(tree).map(|found| found.label());
+    let has_database = wanted.iter().any(|(_, cataloger)| {
+        cataloger.id() != OsRelease.id()
+            && SYSTEM_CATALOGERS.iter().any(|system| system.id() == cataloger.id())
+    });
+    if let (Some(label), false) = (&inventory.distribution, has_database) {
+        inventory.unknowns.push(Unknown {
+            location: Location::file("etc/os-release"),
+            kind: UnknownKind::Unreadable,
+            reason: format!(
+                "the image says that it is {label} and has no database of packages: what the system consists of is \
+                 not known"
+            ),
+        });
+    }
     let open = still_unpinned(unpinned, &inventory);
     inventory.unknowns.extend(open);
     inventory.normalised()
@@ -106,7 +124,9 @@ fn read(wanted: &[(&Entry, &dyn Cataloger)], tree: &Tree) -> (Inventory, Vec<Unp
     let mut inventory = Inventory::default();
     let mut unpinned = Vec::new();
     let owns = catalogs.iter().any(|catalog| !catalog.owned.is_empty());
-    for ((entry, _), catalog) in wanted.iter().zip(&mut catalogs) {
+    // Gaps of the databases themselves: the owner of a file accounts for what it holds, not for who the owner is.
+    let mut system = Vec::new();
+    for ((entry, cataloger), catalog) in wanted.iter().zip(&mut catalogs) {
         if !catalog.is_passed_over() {
             inventory.files.push(entry.path.clone());
         }
@@ -116,12 +136,15 @@ fn read(wanted: &[(&Entry, &dyn Cataloger)], tree: &Tree) -> (Inventory, Vec<Unp
             // The owners are looked up below.
             inventory.packages.extend(catalog.packages.iter().cloned());
         }
-        inventory.unknowns.append(&mut catalog.unknowns);
+        let is_system = SYSTEM_CATALOGERS.iter().any(|system| system.id() == cataloger.id());
+        let gaps = if is_system { &mut system } else { &mut inventory.unknowns };
+        gaps.append(&mut catalog.unknowns);
         unpinned.append(&mut catalog.unpinned);
     }
     if owns {
         ownership::settle(&mut inventory, &catalogs, tree);
     }
+    inventory.unknowns.append(&mut system);
     inventory.unknowns.extend(tree.skipped().iter().map(|skipped| Unknown {
         location: Location::file(skipped.path.clone()),
         kind: UnknownKind::Limit,
@@ -362,9 +385,53 @@ mod tests {
         ];
         let owned = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
         let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
-        assert!(inventory.packages.is_empty() && inventory.unknowns.is_empty());
+        assert!(inventory.packages.is_empty());
         assert_eq!(inventory.files, ["etc/os-release"]);
+        assert_eq!(inventory.unknowns.len(), 1, "a distribution without packages is a gap");
         assert_eq!(inventory.distribution.as_deref(), Some("wolfi-20230201"));
+    }
+
+    #[test]
+    fn an_owner_accounts_for_its_files_and_not_for_the_database() {
+        let list = "/usr/share/java/a.jar\n/usr/lib/os-release\n";
+        let files = [
+            ("usr/lib/os-release", "NAME=nameless\n"),
+            ("var/lib/dpkg/status", "Package: a\nVersion: 1\n"),
+            ("var/lib/dpkg/info/a.list", list),
+            ("usr/share/java/a.jar", "no archive"),
+            ("opt/b.jar", "no archive"),
+        ];
+        let owned = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
+        let gaps: Vec<_> =
+            inventory.unknowns.iter().map(|unknown| unknown.location.path.as_str()).collect();
+        assert_eq!(gaps, ["opt/b.jar", "usr/lib/os-release", "var/lib/dpkg/status"]);
+    }
+
+    #[test]
+    fn a_package_of_a_third_party_owns_nothing() {
+        let package = "Package: npm-x\nMaintainer: N <n@nodesource.com>\nVersion: 1\n";
+        let file = "usr/lib/node_modules/a/package.json";
+        let files = [
+            ("etc/os-release", "ID=debian\nVERSION_ID=12\n"),
+            ("var/lib/dpkg/status", package),
+            ("var/lib/dpkg/info/npm-x.list", "/usr/lib/node_modules/a/package.json\n"),
+            (file, "{\"version\": \"1.0.0\"}"),
+        ];
+        let take = |package: &str| {
+            let owned = files.map(|(path, text)| {
+                let text = if path.ends_with("status") { package } else { text };
+                (path.to_owned(), text.as_bytes().to_vec())
+            });
+            let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
+            let npm = inventory.packages.into_iter().find(|package| package.purl.kind() == "npm");
+            npm.unwrap().owned_by.map(|owner| owner.name().to_owned())
+        };
+        assert_eq!(take(package), None);
+        assert_eq!(
+            take(&package.replace("nodesource.com", "debian.org")).as_deref(),
+            Some("npm-x")
+        );
     }
 
     #[test]

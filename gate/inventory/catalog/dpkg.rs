@@ -322,4 +322,43 @@ mod tests {
         let (catalog, _) = try_catalog(&Dpkg, &[(STATUS, whole.as_bytes())]);
         assert!(catalog.unknowns[0].reason.starts_with("packages of an unknown distribution"));
     }
+
+    proptest::proptest! {
+        /// Every installed paragraph becomes one package, whatever its state's neighbours and the order are.
+        #[test]
+        fn the_order_of_paragraphs_says_nothing(
+            states in proptest::collection::vec((0_usize..7, "[a-z][a-z0-9+.-]{1,8}"), 0..30),
+            turn in 0_usize..30,
+        ) {
+            const STATES: [(&str, bool); 7] = [
+                ("install ok installed", true),
+                ("hold ok installed", true),
+                ("install ok unpacked", true),
+                ("install reinstreq half-installed", true),
+                ("install ok triggers-awaited", true),
+                ("deinstall ok config-files", false),
+                ("purge ok not-installed", false),
+            ];
+            let mut paragraphs: Vec<String> = Vec::new();
+            let mut expected: Vec<String> = Vec::new();
+            for (at, (state, name)) in states.iter().enumerate() {
+                let (state, present) = STATES[*state];
+                paragraphs.push(format!(
+                    "Package: {name}{at}\nStatus: {state}\nDescription: x\n y\nArchitecture: all\nVersion: {at}:1-1\n\n"
+                ));
+                if present {
+                    expected.push(format!("pkg:deb/{name}{at}@{at}:1-1?arch=all").replace('+', "%2B"));
+                }
+            }
+            let turn = turn % paragraphs.len().max(1);
+            paragraphs.rotate_left(turn);
+            let (catalog, result) = try_catalog(&Dpkg, &[(STATUS, paragraphs.concat().as_bytes())]);
+            proptest::prop_assert!(result.is_ok());
+            let mut found: Vec<_> =
+                catalog.packages.iter().map(|package| package.purl.to_string()).collect();
+            found.sort();
+            expected.sort();
+            proptest::prop_assert_eq!(found, expected);
+        }
+    }
 }

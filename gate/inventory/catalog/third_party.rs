@@ -102,8 +102,8 @@ const RPM_VENDORS: [(&str, &[&str]); 20] = [
     ("rhel", &["red hat"]),
     ("rocky", &["rocky"]),
     ("sle-micro", &["suse llc"]),
-    ("sled", &["suse llc"]),
-    ("sles", &["suse llc"]),
+    ("sled", &["suse llc", "suse linux"]),
+    ("sles", &["suse llc", "suse linux"]),
 ];
 
 /// The publisher of an RPM package that is not the distribution's.
