@@ -88,6 +88,7 @@ pub(crate) mod rust_binary;
 pub(crate) mod sbom;
 mod sqlite_table;
 pub(crate) mod stack_lock;
+mod system_package;
 pub(crate) mod terraform_lock;
 mod third_party;
 pub(crate) mod uv_lock;

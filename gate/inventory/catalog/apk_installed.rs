@@ -5,6 +5,7 @@ use super::{
     os_release::{Distribution, needs_a_distribution},
     relations::Relations,
     root_file::root_file,
+    system_package::push,
 };
 use crate::{Catalog, CatalogError, Cataloger};
 
@@ -131,16 +132,11 @@ impl<'t> Record<'t> {
         if self.name.starts_with('.') || self.description == "virtual meta package" {
             return;
         }
-        let namespace = distribution.map(Distribution::namespace);
-        let Some(package) = catalog.package("apk", namespace, self.name, self.version, self.line)
-        else {
+        let identity = ("apk", self.name, self.version);
+        let qualifiers = [("arch", self.architecture)];
+        let Some(package) = push(catalog, distribution, identity, self.line, &qualifiers) else {
             return;
         };
-        package.purl = package
-            .purl
-            .clone()
-            .with_qualifier("arch", self.architecture)
-            .with_qualifier("distro", &distribution.map(Distribution::label).unwrap_or_default());
         let origin = if self.origin.is_empty() { self.name } else { self.origin };
         // Every subpackage has the version of the build recipe that it comes from.
         package.source = Some((origin.to_owned(), self.version.to_owned()));

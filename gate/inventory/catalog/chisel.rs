@@ -6,6 +6,7 @@ use secgate_source::{Entry, Tree};
 use super::{
     debian_control::stanzas,
     os_release::{Distribution, needs_a_distribution},
+    system_package::push,
 };
 use crate::{
     Catalog, CatalogError, Cataloger,
@@ -70,17 +71,13 @@ impl Cataloger for Chisel {
                 Some("package") => {
                     let name = node.member_text("name")?;
                     let version = node.member_text("version")?;
-                    let namespace = distribution.as_ref().map(Distribution::namespace);
-                    let Some(package) = catalog.package("deb", namespace, name, version, number)
+                    let arch = node.optional_text("arch")?.unwrap_or_default();
+                    let identity = ("deb", name, version);
+                    let known = distribution.as_ref();
+                    let Some(package) = push(catalog, known, identity, number, &[("arch", arch)])
                     else {
                         continue;
                     };
-                    let label = distribution.as_ref().map(Distribution::label).unwrap_or_default();
-                    package.purl = package
-                        .purl
-                        .clone()
-                        .with_qualifier("arch", node.optional_text("arch")?.unwrap_or_default())
-                        .with_qualifier("distro", &label);
                     package.source = sources.get(name).cloned();
                     without_source += usize::from(package.source.is_none());
                     if let Some(hash) = node.optional_text("sha256")?.filter(|hash| is_sha256(hash))

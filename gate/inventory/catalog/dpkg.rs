@@ -9,6 +9,7 @@ use super::{
     os_release::{Distribution, needs_a_distribution},
     relations::Relations,
     root_file::root_file,
+    system_package::push,
     third_party,
 };
 use crate::{Catalog, CatalogError, Cataloger};
@@ -110,22 +111,18 @@ impl Reader<'_> {
             .filter(|word| word.len() <= MAX_ARCHITECTURE)
             .unwrap_or_default();
         let distribution = self.distribution.as_ref();
-        let namespace = distribution.map(Distribution::namespace);
-        let Some(package) = catalog.package("deb", namespace, name, version, stanza.line) else {
-            return;
-        };
         let vendor = third_party::deb(
             distribution,
             stanza.first_line("Origin"),
             stanza.first_line("Maintainer"),
             version,
         );
-        package.purl = package
-            .purl
-            .clone()
-            .with_qualifier("arch", architecture)
-            .with_qualifier("distro", &distribution.map(Distribution::label).unwrap_or_default())
-            .with_qualifier("vendor", vendor.as_deref().unwrap_or_default());
+        let qualifiers =
+            [("arch", architecture), ("vendor", vendor.as_deref().unwrap_or_default())];
+        let identity = ("deb", name, version);
+        let Some(package) = push(catalog, distribution, identity, stanza.line, &qualifiers) else {
+            return;
+        };
         package.source = Some(source(stanza.first_line("Source"), name, version));
         let index = catalog.packages.len() - 1;
         let licenses = self.licenses(name);
