@@ -33,6 +33,8 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
         let installed = in_installed_folder(&entry.path);
         SYSTEM_CATALOGERS
             .iter()
+            // That a folder calls itself a distribution is nothing that was looked at.
+            .filter(|cataloger| cataloger.id() != OsRelease.id())
             .chain(CATALOGERS)
             .copied()
             .filter(move |cataloger| {
@@ -389,6 +391,9 @@ mod tests {
         assert_eq!(inventory.files, ["etc/os-release"]);
         assert_eq!(inventory.unknowns.len(), 1, "a distribution without packages is a gap");
         assert_eq!(inventory.distribution.as_deref(), Some("wolfi-20230201"));
+        let alone = ("etc/os-release".to_owned(), b"ID=wolfi\n".to_vec());
+        let folder = take_inventory(&Tree::in_memory([alone], Limits::default()));
+        assert!(folder.files.is_empty() && folder.distribution.is_none());
     }
 
     #[test]
