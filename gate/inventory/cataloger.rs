@@ -69,8 +69,9 @@ impl CatalogError {
 
 /// Bytes of a path, as Linux bounds it.
 const MAX_PATH: usize = 4096;
-/// Bytes of the paths that one database may tell: several times above the largest systems.
-const MAX_OWNED: usize = 512 << 20;
+/// Bytes of the paths that one database may tell, several times above the largest systems. Beyond it files have no owner, and
+/// what is in them is judged as upstream's.
+const MAX_OWNED: usize = 256 << 20;
 
 /// What one cataloger found in one file.
 #[derive(Debug)]
@@ -198,7 +199,8 @@ impl Catalog {
     /// tells of a package of a language. Of a database that repeats long paths without end only the first part counts.
     pub(crate) fn owns(&mut self, index: usize, folder: &str, name: &str) {
         let length = folder.len() + name.len();
-        self.owned_bytes += length;
+        // Looking at a path costs as much as some bytes of it.
+        self.owned_bytes += length + 64;
         if length > MAX_PATH || self.owned_bytes > MAX_OWNED {
             return;
         }

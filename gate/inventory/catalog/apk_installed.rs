@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use secgate_source::{Entry, Tree};
 
 use super::{
@@ -45,7 +47,7 @@ impl Cataloger for ApkInstalled {
         let world = root_file(tree, "etc/apk/world")
             .and_then(|entry| tree.read(entry).ok())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let world: Option<Vec<&str>> =
+        let world: Option<HashSet<&str>> =
             world.as_ref().map(|text| text.split_whitespace().map(bare).collect());
         let mut relations = Relations::default();
         let mut record = Record::default();
@@ -54,7 +56,7 @@ impl Cataloger for ApkInstalled {
             if line.trim().is_empty() {
                 std::mem::take(&mut record).push(
                     distribution.as_ref(),
-                    world.as_deref(),
+                    world.as_ref(),
                     &mut relations,
                     catalog,
                 );
@@ -62,7 +64,7 @@ impl Cataloger for ApkInstalled {
                 catalog.unreadable(number, "not a field of a package: a letter, a colon, a value");
             }
         }
-        record.push(distribution.as_ref(), world.as_deref(), &mut relations, catalog);
+        record.push(distribution.as_ref(), world.as_ref(), &mut relations, catalog);
         needs_a_distribution(distribution.as_ref(), catalog);
         relations.settle(catalog);
         ends_with_a_line(text)
@@ -118,7 +120,7 @@ impl<'t> Record<'t> {
     fn push(
         self,
         distribution: Option<&Distribution>,
-        world: Option<&[&str]>,
+        world: Option<&HashSet<&str>>,
         relations: &mut Relations,
         catalog: &mut Catalog,
     ) {
@@ -140,7 +142,7 @@ impl<'t> Record<'t> {
         let origin = if self.origin.is_empty() { self.name } else { self.origin };
         // Every subpackage has the version of the build recipe that it comes from.
         package.source = Some((origin.to_owned(), self.version.to_owned()));
-        package.direct = world.map(|world| world.contains(&self.name));
+        package.direct = world.map(|world| world.contains(self.name));
         if !self.license.is_empty() {
             package.licenses = vec![self.license.chars().take(200).collect()];
         }
