@@ -31,6 +31,7 @@ pub(crate) mod dpkg;
 pub(crate) mod ending;
 pub(crate) mod executable;
 pub(crate) mod executable_image;
+pub(crate) mod file_digest;
 pub(crate) mod gem;
 pub(crate) mod gemfile;
 pub(crate) mod gemfile_lock;

@@ -83,10 +83,21 @@ pub struct Catalog {
     /// What was seen and could not be counted.
     pub unknowns: Vec<Unknown>,
     pub(crate) unpinned: Vec<Unpinned>,
-    /// Files that packages of an operating system brought: the package's place here, and the path below the root.
-    pub(crate) owned: Vec<(usize, String)>,
+    /// Files that packages of an operating system brought.
+    pub(crate) owned: Vec<Owned>,
     owned_bytes: usize,
     passed_over: bool,
+}
+
+/// A file that a package of an operating system brought.
+#[derive(Debug)]
+pub(crate) struct Owned {
+    /// The package's place in the catalog.
+    pub(crate) index: usize,
+    /// Where the package put it, below the root.
+    pub(crate) path: String,
+    /// Its checksum as `algorithm:hex`, or empty.
+    pub(crate) digest: String,
 }
 
 /// A request that a lockfile may answer.
@@ -196,8 +207,8 @@ impl Catalog {
     }
 
     /// Says that the package at `index` brought the file `name` in `folder` (empty at the root), if the file may be one that
-    /// tells of a package of a language. Of a database that repeats long paths without end only the first part counts.
-    pub(crate) fn owns(&mut self, index: usize, folder: &str, name: &str) {
+    /// tells of a package of a language. `digest` is its checksum, or empty where it is not told. Of a database that repeats long paths without end only the first part counts.
+    pub(crate) fn owns(&mut self, index: usize, folder: &str, name: &str, digest: String) {
         let length = folder.len() + name.len();
         // Looking at a path costs as much as some bytes of it.
         self.owned_bytes += length + 64;
@@ -207,7 +218,7 @@ impl Catalog {
         let folder = folder.trim_end_matches('/');
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         if may_tell_of_a_package(&path) {
-            self.owned.push((index, path));
+            self.owned.push(Owned { index, path, digest });
         }
     }
 

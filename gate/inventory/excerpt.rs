@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Catalog, CatalogError, Cataloger,
-    catalog::{executable::Executable, executable_image::is_program, jar::Jar},
+    catalog::{executable::Executable, executable_image::is_program, file_digest, jar::Jar},
     cataloger::Unpinned,
     take::run,
 };
@@ -25,6 +25,8 @@ struct Excerpt {
     packages: Vec<Package>,
     unknowns: Vec<Unknown>,
     unpinned: Vec<Unpinned>,
+    /// Checksums of the whole file, where it tells of anything.
+    digests: Vec<String>,
 }
 
 /// Whether an image reader should hand the whole body of a file at this path to [`image_excerpt`] and keep what it returns.
@@ -39,6 +41,7 @@ pub fn image_excerpt(path: &str, body: Vec<u8>) -> Vec<u8> {
     let entry = Entry { path: path.to_owned() };
     let cataloger: &dyn Cataloger = if Jar.wants(&entry) { &Jar } else { &Executable };
     let limits = Limits { file_bytes: u64::MAX, ..Limits::default() };
+    let mut digests = Vec::new();
     let mut catalog = if is_excerpt(&body) {
         // Only we write excerpts: a file of the image that looks like one must not be taken for what was found.
         let mut catalog = Catalog::new(path, cataloger.id());
@@ -46,13 +49,20 @@ pub fn image_excerpt(path: &str, body: Vec<u8>) -> Vec<u8> {
         catalog
     } else {
         let tree = Tree::in_memory([(path.to_owned(), body)], limits);
-        run(cataloger, &entry, &tree)
+        let catalog = run(cataloger, &entry, &tree);
+        if !catalog.is_passed_over()
+            && let Ok(body) = tree.read(&entry)
+        {
+            digests = file_digest::all(&body);
+        }
+        catalog
     };
     let excerpt = Excerpt {
         passed_over: catalog.is_passed_over(),
         packages: std::mem::take(&mut catalog.packages),
         unknowns: std::mem::take(&mut catalog.unknowns),
         unpinned: std::mem::take(&mut catalog.unpinned),
+        digests,
     };
     let mut out = MAGIC.to_vec();
     // Plain values cannot fail to be written; were one to, the reader tells an empty excerpt as damaged.
@@ -63,6 +73,13 @@ pub fn image_excerpt(path: &str, body: Vec<u8>) -> Vec<u8> {
 /// Whether these first bytes are those of an excerpt.
 pub(crate) fn is_excerpt(start: &[u8]) -> bool {
     start.starts_with(MAGIC)
+}
+
+/// Whether the file that an excerpt stands for has this checksum.
+pub(crate) fn has_digest(bytes: &[u8], digest: &str) -> bool {
+    let body = bytes.get(MAGIC.len()..).unwrap_or_default();
+    serde_json::from_slice::<Excerpt>(body)
+        .is_ok_and(|excerpt| excerpt.digests.iter().any(|own| own == digest))
 }
 
 /// Takes an excerpt for the file that it stands for. In a folder anybody can have written it, so it says no more than the
@@ -147,7 +164,7 @@ mod tests {
 
     #[test]
     fn nobody_else_writes_excerpts() {
-        let forged = br#" secgate{"passed_over":true,"packages":[],"unknowns":[],"unpinned":[]}"#;
+        let forged = br#" secgate{"passed_over":true,"packages":[],"unknowns":[],"unpinned":[],"digests":[]}"#;
         let mut forged = forged.to_vec();
         forged[0] = 0;
         let kept = image_excerpt("a.jar", forged);

@@ -46,7 +46,7 @@ fn system(entry: &Entry, size: u64) -> bool {
     }
     let (folder, name) = (entry.folder(), entry.name());
     match folder {
-        "var/lib/dpkg/info" => name.ends_with(".list"),
+        "var/lib/dpkg/info" => name.ends_with(".list") || name.ends_with(".md5sums"),
         "var/lib/dpkg/status.d" => name.ends_with(".md5sums"),
         "etc/apk" => name == "world",
         "var/lib/rpm" | "usr/lib/sysimage/rpm" | "usr/share/rpm" => {
@@ -109,6 +109,7 @@ mod tests {
             "var/lib/dpkg/status.d/tzdata",
             "var/lib/dpkg/status.d/tzdata.md5sums",
             "var/lib/dpkg/info/libc6:amd64.list",
+            "var/lib/dpkg/info/libc6:amd64.md5sums",
             "usr/share/doc/libc6/copyright",
             "lib/apk/db/installed",
             "etc/apk/world",

@@ -413,30 +413,37 @@ mod tests {
         assert_eq!(gaps, ["opt/b.jar", "usr/lib/os-release", "var/lib/dpkg/status"]);
     }
 
-    #[test]
-    fn a_package_of_a_third_party_owns_nothing() {
-        let package = "Package: npm-x\nMaintainer: N <n@nodesource.com>\nVersion: 1\n";
-        let file = "usr/lib/node_modules/a/package.json";
+    /// Who owns the npm package in a root whose one Debian package listed its file: `package` is dpkg's paragraph, `sum` the
+    /// MD5 of the file as it was installed.
+    fn owner(package: &str, sum: &str) -> Option<String> {
+        let sums = format!("{sum}  usr/lib/node_modules/a/package.json\n");
         let files = [
             ("etc/os-release", "ID=debian\nVERSION_ID=12\n"),
             ("var/lib/dpkg/status", package),
             ("var/lib/dpkg/info/npm-x.list", "/usr/lib/node_modules/a/package.json\n"),
-            (file, "{\"version\": \"1.0.0\"}"),
+            ("var/lib/dpkg/info/npm-x.md5sums", &sums),
+            ("usr/lib/node_modules/a/package.json", "{\"version\": \"1.0.0\"}"),
         ];
-        let take = |package: &str| {
-            let owned = files.map(|(path, text)| {
-                let text = if path.ends_with("status") { package } else { text };
-                (path.to_owned(), text.as_bytes().to_vec())
-            });
-            let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
-            let npm = inventory.packages.into_iter().find(|package| package.purl.kind() == "npm");
-            npm.unwrap().owned_by.map(|owner| owner.name().to_owned())
-        };
-        assert_eq!(take(package), None);
+        let owned = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
+        let npm = inventory.packages.into_iter().find(|package| package.purl.kind() == "npm");
+        npm.unwrap().owned_by.map(|owner| owner.name().to_owned())
+    }
+
+    #[test]
+    fn only_what_the_distribution_brought_is_owned() {
+        const SUM: &str = "298c8d59fc6fca8f888cd7909595d0cb";
+        let own = "Package: npm-x\nMaintainer: D <d@debian.org>\nVersion: 1\n";
+        assert_eq!(owner(own, SUM).as_deref(), Some("npm-x"));
         assert_eq!(
-            take(&package.replace("nodesource.com", "debian.org")).as_deref(),
-            Some("npm-x")
+            owner(own, "none").as_deref(),
+            Some("npm-x"),
+            "a sum that is none tells nothing"
         );
+        let other = SUM.replace('a', "b").replace('0', "1");
+        assert_eq!(owner(own, &other), None, "somebody copied another file over it");
+        let third = own.replace("debian.org", "nodesource.com");
+        assert_eq!(owner(&third, SUM), None, "nobody else publishes its fixes");
     }
 
     #[test]

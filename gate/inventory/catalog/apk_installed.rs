@@ -4,6 +4,7 @@ use secgate_source::{Entry, Tree};
 
 use super::{
     ending::ends_with_a_line,
+    integrity,
     os_release::{Distribution, needs_a_distribution},
     relations::Relations,
     root_file::root_file,
@@ -85,7 +86,8 @@ struct Record<'t> {
     offers: &'t str,
     /// The folder that the files after it are in.
     folder: &'t str,
-    files: Vec<(&'t str, &'t str)>,
+    /// Folder, name and checksum.
+    files: Vec<(&'t str, &'t str, &'t str)>,
 }
 
 impl<'t> Record<'t> {
@@ -111,7 +113,12 @@ impl<'t> Record<'t> {
             "D" => self.needs = value,
             "p" => self.offers = value,
             "F" => self.folder = value,
-            "R" => self.files.push((self.folder, value)),
+            "R" => self.files.push((self.folder, value, "")),
+            "Z" => {
+                if let Some((_, _, checksum)) = self.files.last_mut() {
+                    *checksum = value;
+                }
+            }
             _ => {}
         }
         true
@@ -147,8 +154,8 @@ impl<'t> Record<'t> {
             package.licenses = vec![self.license.chars().take(200).collect()];
         }
         let index = catalog.packages.len() - 1;
-        for (folder, file) in self.files {
-            catalog.owns(index, folder, file);
+        for (folder, file, checksum) in self.files {
+            catalog.owns(index, folder, file, digest(checksum));
         }
         relations.offer(index, self.name.to_owned());
         for name in self.offers.split_whitespace() {
@@ -158,6 +165,16 @@ impl<'t> Record<'t> {
             relations.need(index, bare(name).to_owned());
         }
     }
+}
+
+/// `Q1` and a SHA-1 in base64, or `Q2` and a SHA-256; empty when it is neither.
+fn digest(checksum: &str) -> String {
+    let integrity = match checksum.split_at_checked(2) {
+        Some(("Q1", body)) => format!("sha1-{body}"),
+        Some(("Q2", body)) => format!("sha256-{body}"),
+        _ => return String::new(),
+    };
+    integrity::checksum(&integrity).unwrap_or_default()
 }
 
 /// The name of `name>=1.2`, `so:libc.so.6=1` or `name@tag`.
@@ -192,8 +209,9 @@ mod tests {
         );
         assert_eq!(catalog.packages[2].source, Some(("openssl".to_owned(), "3.1.4-r0".to_owned())));
         assert_eq!(catalog.packages[2].licenses, ["Apache-2.0"]);
-        let owned = "usr/lib/node_modules/npm/package.json".to_owned();
-        assert!(catalog.owned.contains(&(3, owned)));
+        let manifest = "usr/lib/node_modules/npm/package.json";
+        let owned = catalog.owned.iter().find(|owned| owned.path == manifest).unwrap();
+        assert_eq!((owned.index, owned.digest.len()), (3, 45));
         assert!(catalog.unknowns.is_empty(), "{:?}", catalog.unknowns);
     }
 

@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use secgate_source::{Entry, Tree};
 
@@ -6,6 +6,7 @@ use super::{
     debian_control::{Stanza, stanzas},
     debian_copyright::licenses,
     ending::ends_with_a_line,
+    file_digest::from_hex,
     os_release::{Distribution, needs_a_distribution},
     relations::Relations,
     root_file::root_file,
@@ -129,8 +130,8 @@ impl Reader<'_> {
         if let Some(package) = catalog.packages.last_mut() {
             package.licenses = licenses;
         }
-        for path in self.files(name, architecture) {
-            catalog.owns(index, "", &path);
+        for (path, digest) in self.files(name, architecture) {
+            catalog.owns(index, "", &path, digest);
         }
         self.relate(stanza, index, name, architecture);
     }
@@ -166,8 +167,9 @@ impl Reader<'_> {
         }
     }
 
-    /// The paths that the package brought, without the root's `/`.
-    fn files(&mut self, name: &str, architecture: &str) -> Vec<String> {
+    /// The paths that the package brought, without the root's `/`, each with its checksum or an empty text: configuration files
+    /// have none.
+    fn files(&mut self, name: &str, architecture: &str) -> Vec<(String, String)> {
         let tree = self.tree;
         let seen = &mut self.seen;
         let mut read = |path: String| {
@@ -179,17 +181,30 @@ impl Reader<'_> {
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
         let clean = |path: &str| path.trim_start_matches("./").trim_start_matches('/').to_owned();
+        // `<MD5>  <path>`
+        let sum = |line: &str| {
+            let (sum, path) = line.split_once("  ")?;
+            Some((clean(path), from_hex(sum)))
+        };
         if let Some(path) = self.alone {
-            // `<MD5>  <path>`
             let text = read(format!("{path}.md5sums")).unwrap_or_default();
-            let paths = text.lines().filter_map(|line| line.split_once("  "));
-            return paths.map(|(_, path)| clean(path)).collect();
+            return text.lines().filter_map(sum).collect();
         }
         let info = "var/lib/dpkg/info";
-        let text = read(format!("{info}/{name}:{architecture}.list"))
-            .or_else(|| read(format!("{info}/{name}.list")))
-            .unwrap_or_default();
-        text.lines().map(clean).collect()
+        let mut either = |what: &str| {
+            read(format!("{info}/{name}:{architecture}.{what}"))
+                .or_else(|| read(format!("{info}/{name}.{what}")))
+                .unwrap_or_default()
+        };
+        let (list, sums) = (either("list"), either("md5sums"));
+        let mut sums: HashMap<String, String> = sums.lines().filter_map(sum).collect();
+        list.lines()
+            .map(|path| {
+                let path = clean(path);
+                let digest = sums.remove(&path).unwrap_or_default();
+                (path, digest)
+            })
+            .collect()
     }
 }
 
@@ -259,7 +274,7 @@ mod tests {
         assert_eq!(source(2), "pyyaml 6.0-3");
         assert_eq!(catalog.packages[1].licenses, ["Apache-2.0"]);
         let owned = "usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-INFO";
-        assert!(catalog.owned.contains(&(2, owned.to_owned())));
+        assert!(catalog.owned.iter().any(|file| file.index == 2 && file.path == owned));
     }
 
     #[test]
@@ -282,7 +297,7 @@ mod tests {
             ["pkg:deb/debian/tzdata@2024a-0%2Bdeb12u1?arch=all&distro=debian-12:1 parents=[]"]
         );
         assert_eq!(catalog.packages[0].source, Some(("tz".to_owned(), "2024a".to_owned())));
-        assert_eq!(catalog.owned[0].1, "usr/lib/node_modules/a/package.json");
+        assert_eq!(catalog.owned[0].path, "usr/lib/node_modules/a/package.json");
         let wants = |path: &str| Dpkg.wants(&Entry { path: path.to_owned() });
         assert!(!wants("var/lib/dpkg/status.d/a.md5sums") && !wants("var/lib/dpkg/status-old"));
         assert!(!wants("rootfs/var/lib/dpkg/status"));

@@ -9,7 +9,7 @@ pub(crate) fn state(package: Option<&mut Package>, integrity: Option<&str>) {
 }
 
 /// `sha512:<hex>` of `sha512-<base64>`.
-fn checksum(text: &str) -> Option<String> {
+pub(crate) fn checksum(text: &str) -> Option<String> {
     let (algorithm, body) = text.trim().split_once('-')?;
     let length = match algorithm {
         "sha1" => 20,

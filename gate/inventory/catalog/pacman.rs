@@ -63,7 +63,7 @@ impl Cataloger for Pacman {
         if let Some(entry) = tree.find(&format!("{}/files", entry.folder())) {
             let files = String::from_utf8_lossy(&tree.read(entry)?).into_owned();
             for (path, _) in values(&files, "%FILES%") {
-                catalog.owns(index, "", path);
+                catalog.owns(index, "", path, String::new());
             }
         }
         needs_a_distribution(distribution.as_ref(), catalog);
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(catalog.packages[0].licenses, ["BSD"]);
         let source = ("libarchive".to_owned(), "3.7.2-1".to_owned());
         assert_eq!(catalog.packages[0].source, Some(source));
-        assert!(catalog.owned.contains(&(0, "usr/bin/bsdtar".to_owned())));
+        assert!(catalog.owned.iter().any(|owned| owned.path == "usr/bin/bsdtar"));
     }
 
     #[test]

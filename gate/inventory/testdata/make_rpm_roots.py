@@ -60,7 +60,8 @@ Requires: /bin/sh
 x
 %install
 mkdir -p %{{buildroot}}{SITE}
-echo x > %{{buildroot}}{SITE}/METADATA
+cat > %{{buildroot}}{SITE}/METADATA <<'END'
+{METADATA}END
 %files -n python3-pyyaml
 {SITE}
 """),
