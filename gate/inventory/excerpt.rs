@@ -75,11 +75,10 @@ pub(crate) fn is_excerpt(start: &[u8]) -> bool {
     start.starts_with(MAGIC)
 }
 
-/// Whether the file that an excerpt stands for has this checksum.
-pub(crate) fn has_digest(bytes: &[u8], digest: &str) -> bool {
+/// The checksums of the file that an excerpt stands for.
+pub(crate) fn digests(bytes: &[u8]) -> Vec<String> {
     let body = bytes.get(MAGIC.len()..).unwrap_or_default();
-    serde_json::from_slice::<Excerpt>(body)
-        .is_ok_and(|excerpt| excerpt.digests.iter().any(|own| own == digest))
+    serde_json::from_slice::<Excerpt>(body).map(|excerpt| excerpt.digests).unwrap_or_default()
 }
 
 /// Takes an excerpt for the file that it stands for. In a folder anybody can have written it, so it says no more than the

@@ -26,8 +26,9 @@ pub(crate) fn is_system(purl: &Purl) -> bool {
 /// Gives each package of a language, one file of which a package of the distribution brought, its owner; `inventory` holds
 /// what `catalogs` brought, still one entry a file. What such a file could not tell is no gap: its owner accounts for it.
 ///
-/// A file that is not what the package brought any more has no owner. Packages of third parties own nothing here: nobody else publishes fixes for what is inside them. A path is that of the
-/// file after the links of its folders, so that `/lib/x` and `/usr/lib/x` are one where the root has it so.
+/// A file that is not what the package brought any more has no owner, and packages of third parties own nothing here: nobody
+/// else publishes fixes for what is inside them. A path is that of the file after the links of its folders, so that `/lib/x`
+/// and `/usr/lib/x` are one where the root has it so.
 pub(crate) fn settle(inventory: &mut Inventory, catalogs: &[Catalog], tree: &Tree) {
     let told = inventory.packages.iter().filter(|package| !is_system(&package.purl));
     let paths: HashSet<&str> = told
@@ -37,6 +38,8 @@ pub(crate) fn settle(inventory: &mut Inventory, catalogs: &[Catalog], tree: &Tre
         .collect();
     let names: HashSet<&str> = paths.iter().map(|path| last(path)).collect();
     let mut owners: HashMap<String, Purl> = HashMap::new();
+    // A database may name one file as often as it likes.
+    let mut digests: HashMap<String, Vec<String>> = HashMap::new();
     for catalog in catalogs {
         for Owned { index, path, digest } in &catalog.owned {
             let Some(owner) = catalog.packages.get(*index).map(|package| &package.purl) else {
@@ -49,8 +52,12 @@ pub(crate) fn settle(inventory: &mut Inventory, catalogs: &[Catalog], tree: &Tre
             else {
                 continue;
             };
-            if !is_unchanged(tree, &path, digest) {
-                continue;
+            // What was copied over a file is somebody else's.
+            if !digest.is_empty() {
+                let own = digests.entry(path.clone()).or_insert_with(|| digests_of(tree, &path));
+                if !own.contains(digest) {
+                    continue;
+                }
             }
             let slot = owners.entry(path).or_insert_with(|| owner.clone());
             // Two packages may share a file; which one is told must not depend on the order.
@@ -69,18 +76,12 @@ pub(crate) fn settle(inventory: &mut Inventory, catalogs: &[Catalog], tree: &Tre
     }
 }
 
-/// Whether the file at a path still is the one that a package brought, as far as its checksum is told: what was copied over it
-/// is somebody else's.
-fn is_unchanged(tree: &Tree, path: &str, digest: &str) -> bool {
-    if digest.is_empty() {
-        return true;
-    }
-    let Some(bytes) = tree.find(path).and_then(|entry| tree.read(entry).ok()) else { return false };
-    if excerpt::is_excerpt(&bytes) {
-        excerpt::has_digest(&bytes, digest)
-    } else {
-        file_digest::has(&bytes, digest)
-    }
+/// The checksums of the file at a path; none when it cannot be read.
+fn digests_of(tree: &Tree, path: &str) -> Vec<String> {
+    let Some(bytes) = tree.find(path).and_then(|entry| tree.read(entry).ok()) else {
+        return Vec::new();
+    };
+    if excerpt::is_excerpt(&bytes) { excerpt::digests(&bytes) } else { file_digest::all(&bytes) }
 }
 
 fn last(path: &str) -> &str {

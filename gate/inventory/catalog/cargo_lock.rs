@@ -108,7 +108,7 @@ fn link(locked: &[Plain<'_>], catalog: &mut Catalog) -> Result<(), CatalogError>
             found.purl = found.purl.clone().with_qualifier("repository_url", url);
         }
         if let Some(checksum) = package.checksum.filter(|text| is_sha256(text)) {
-            found.hashes.push(format!("sha256:{checksum}"));
+            found.hashes = vec![["sha256:", checksum].concat()];
         }
         let purl = found.purl.clone();
         if let (Some(last), Some(at)) = (purls.last_mut(), pushed.last_mut()) {
