@@ -67,6 +67,8 @@ impl CatalogError {
     }
 }
 
+/// Gaps of one file that are listed: of a file made of gaps nobody reads more.
+const MAX_UNKNOWNS: usize = 10_000;
 /// Bytes of a path, as Linux bounds it.
 const MAX_PATH: usize = 4096;
 /// Bytes of the paths that one database may tell, several times above the largest systems. Beyond it files have no owner, and
@@ -203,7 +205,15 @@ impl Catalog {
     /// Records any gap.
     pub fn unknown(&mut self, line: u32, kind: UnknownKind, reason: String) {
         let location = self.location(line);
-        self.unknowns.push(Unknown { location, kind, reason });
+        match self.unknowns.len() {
+            0..MAX_UNKNOWNS => self.unknowns.push(Unknown { location, kind, reason }),
+            MAX_UNKNOWNS => self.unknowns.push(Unknown {
+                location,
+                kind: UnknownKind::Limit,
+                reason: format!("more than {MAX_UNKNOWNS} gaps in one file: no more are listed"),
+            }),
+            _ => {}
+        }
     }
 
     /// Says that the package at `index` brought the file `name` in `folder` (empty at the root), if the file may be one that

@@ -335,6 +335,13 @@ mod tests {
         assert!(catalog.unknowns[0].reason.starts_with("packages of an unknown distribution"));
     }
 
+    #[test]
+    fn a_file_made_of_gaps_lists_some_of_them() {
+        let (catalog, _) = try_catalog(&Dpkg, &[(STATUS, &b"x\n".repeat(50_000))]);
+        assert_eq!(catalog.unknowns.len(), 10_001);
+        assert!(catalog.unknowns[10_000].reason.starts_with("more than 10000 gaps"));
+    }
+
     proptest::proptest! {
         /// Every installed paragraph becomes one package, whatever its state's neighbours and the order are.
         #[test]
