@@ -67,10 +67,13 @@ impl CatalogError {
     }
 }
 
+/// Gaps of one file that are listed: of a file made of gaps nobody reads more.
+const MAX_UNKNOWNS: usize = 10_000;
 /// Bytes of a path, as Linux bounds it.
 const MAX_PATH: usize = 4096;
-/// Bytes of the paths that one database may tell: several times above the largest systems.
-const MAX_OWNED: usize = 512 << 20;
+/// Bytes of the paths that one database may tell, several times above the largest systems. Beyond it files have no owner, and
+/// what is in them is judged as upstream's.
+const MAX_OWNED: usize = 256 << 20;
 
 /// What one cataloger found in one file.
 #[derive(Debug)]
@@ -82,13 +85,24 @@ pub struct Catalog {
     /// What was seen and could not be counted.
     pub unknowns: Vec<Unknown>,
     pub(crate) unpinned: Vec<Unpinned>,
-    /// Files that packages of an operating system brought: the package's place here, and the path below the root.
-    pub(crate) owned: Vec<(usize, String)>,
+    /// Files that packages of an operating system brought.
+    pub(crate) owned: Vec<Owned>,
     owned_bytes: usize,
     passed_over: bool,
     is_target: bool,
     told_files: Option<Vec<String>>,
     subject: Option<String>,
+}
+
+/// A file that a package of an operating system brought.
+#[derive(Debug)]
+pub(crate) struct Owned {
+    /// The package's place in the catalog.
+    pub(crate) index: usize,
+    /// Where the package put it, below the root.
+    pub(crate) path: String,
+    /// Its checksum as `algorithm:hex`, or empty.
+    pub(crate) digest: String,
 }
 
 /// A request that a lockfile may answer.
@@ -219,21 +233,30 @@ impl Catalog {
     /// Records any gap.
     pub fn unknown(&mut self, line: u32, kind: UnknownKind, reason: String) {
         let location = self.location(line);
-        self.unknowns.push(Unknown { location, kind, reason });
+        match self.unknowns.len() {
+            0..MAX_UNKNOWNS => self.unknowns.push(Unknown { location, kind, reason }),
+            MAX_UNKNOWNS => self.unknowns.push(Unknown {
+                location,
+                kind: UnknownKind::Limit,
+                reason: format!("more than {MAX_UNKNOWNS} gaps in one file: no more are listed"),
+            }),
+            _ => {}
+        }
     }
 
     /// Says that the package at `index` brought the file `name` in `folder` (empty at the root), if the file may be one that
-    /// tells of a package of a language. Of a database that repeats long paths without end only the first part counts.
-    pub(crate) fn owns(&mut self, index: usize, folder: &str, name: &str) {
+    /// tells of a package of a language. `digest` is its checksum, or empty where it is not told. Of a database that repeats long paths without end only the first part counts.
+    pub(crate) fn owns(&mut self, index: usize, folder: &str, name: &str, digest: String) {
         let length = folder.len() + name.len();
-        self.owned_bytes += length;
+        // Looking at a path costs as much as some bytes of it.
+        self.owned_bytes += length + 64;
         if length > MAX_PATH || self.owned_bytes > MAX_OWNED {
             return;
         }
         let folder = folder.trim_end_matches('/');
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         if may_tell_of_a_package(&path) {
-            self.owned.push((index, path));
+            self.owned.push(Owned { index, path, digest });
         }
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Catalog, CatalogError, Cataloger,
-    catalog::{executable::Executable, executable_image::is_program, jar::Jar},
+    catalog::{executable::Executable, executable_image::is_program, file_digest, jar::Jar},
     cataloger::Unpinned,
     take::run,
 };
@@ -25,6 +25,8 @@ struct Excerpt {
     packages: Vec<Package>,
     unknowns: Vec<Unknown>,
     unpinned: Vec<Unpinned>,
+    /// Checksums of the whole file, where it tells of anything.
+    digests: Vec<String>,
 }
 
 /// Whether an image reader should hand the whole body of a file at this path to [`image_excerpt`] and keep what it returns.
@@ -39,6 +41,7 @@ pub fn image_excerpt(path: &str, body: Vec<u8>) -> Vec<u8> {
     let entry = Entry { path: path.to_owned() };
     let cataloger: &dyn Cataloger = if Jar.wants(&entry) { &Jar } else { &Executable };
     let limits = Limits { file_bytes: u64::MAX, ..Limits::default() };
+    let mut digests = Vec::new();
     let mut catalog = if is_excerpt(&body) {
         // Only we write excerpts: a file of the image that looks like one must not be taken for what was found.
         let mut catalog = Catalog::new(path, cataloger.id());
@@ -46,22 +49,36 @@ pub fn image_excerpt(path: &str, body: Vec<u8>) -> Vec<u8> {
         catalog
     } else {
         let tree = Tree::in_memory([(path.to_owned(), body)], limits);
-        run(cataloger, &entry, &tree)
+        let catalog = run(cataloger, &entry, &tree);
+        if !catalog.is_passed_over()
+            && let Ok(body) = tree.read(&entry)
+        {
+            digests = file_digest::all(&body);
+        }
+        catalog
     };
     let excerpt = Excerpt {
         passed_over: catalog.is_passed_over(),
         packages: std::mem::take(&mut catalog.packages),
         unknowns: std::mem::take(&mut catalog.unknowns),
         unpinned: std::mem::take(&mut catalog.unpinned),
+        digests,
     };
     let mut out = MAGIC.to_vec();
-    serde_json::to_writer(&mut out, &excerpt).expect("plain values are written into memory");
+    // Plain values cannot fail to be written; were one to, the reader tells an empty excerpt as damaged.
+    out.extend(serde_json::to_vec(&excerpt).unwrap_or_default());
     out
 }
 
 /// Whether these first bytes are those of an excerpt.
 pub(crate) fn is_excerpt(start: &[u8]) -> bool {
     start.starts_with(MAGIC)
+}
+
+/// The checksums of the file that an excerpt stands for.
+pub(crate) fn digests(bytes: &[u8]) -> Vec<String> {
+    let body = bytes.get(MAGIC.len()..).unwrap_or_default();
+    serde_json::from_slice::<Excerpt>(body).map(|excerpt| excerpt.digests).unwrap_or_default()
 }
 
 /// Takes an excerpt for the file that it stands for. In a folder anybody can have written it, so it says no more than the
@@ -129,7 +146,7 @@ mod tests {
             std::io::Write::write_all(&mut packed, list).unwrap();
             packed.finish().unwrap()
         };
-        let file = crafted::elf(&[(".text", &[7; 100_000]), (".dep-v0", &dep)]);
+        let file = crafted::elf(&[(".text", &vec![7; 100_000]), (".dep-v0", &dep)]);
         assert!(is_excerpted("bin/a", &file[..8]) && !is_excerpted("bin/a", b"#!/bin/s"));
         assert!(image_excerpt("bin/a", file.clone()).len() < 1000);
         check(&Executable, "bin/a", &file);
@@ -146,7 +163,7 @@ mod tests {
 
     #[test]
     fn nobody_else_writes_excerpts() {
-        let forged = br#" secgate{"passed_over":true,"packages":[],"unknowns":[],"unpinned":[]}"#;
+        let forged = br#" secgate{"passed_over":true,"packages":[],"unknowns":[],"unpinned":[],"digests":[]}"#;
         let mut forged = forged.to_vec();
         forged[0] = 0;
         let kept = image_excerpt("a.jar", forged);

@@ -46,7 +46,7 @@ fn system(entry: &Entry, size: u64) -> bool {
     }
     let (folder, name) = (entry.folder(), entry.name());
     match folder {
-        "var/lib/dpkg/info" => name.ends_with(".list"),
+        "var/lib/dpkg/info" => name.ends_with(".list") || name.ends_with(".md5sums"),
         "var/lib/dpkg/status.d" => name.ends_with(".md5sums"),
         "etc/apk" => name == "world",
         "var/lib/rpm" | "usr/lib/sysimage/rpm" | "usr/share/rpm" => {
@@ -75,7 +75,7 @@ fn configuration(entry: &Entry, size: u64) -> bool {
     }
     let last = folder.rsplit('/').next().unwrap_or_default();
     let may_hold_a_secret = match name {
-        ".netrc" | "_netrc" | ".npmrc" | ".pypirc" | ".yarnrc" | ".yarnrc.yml"
+        "pip.conf" | ".netrc" | "_netrc" | ".npmrc" | ".pypirc" | ".yarnrc" | ".yarnrc.yml"
         | ".git-credentials" | ".gitconfig" | ".dockercfg" | ".pgpass" | ".my.cnf" | ".env"
         | ".boto" | ".s3cfg" | ".vault-token" | ".htpasswd" | "credentials.json" | "id_rsa"
         | "id_dsa" | "id_ecdsa" | "id_ed25519" => true,
@@ -83,7 +83,6 @@ fn configuration(entry: &Entry, size: u64) -> bool {
         "credentials" => matches!(last, ".aws" | ".cargo" | ".gem"),
         "config" => matches!(last, ".aws" | ".kube"),
         "credentials.toml" => last == ".cargo",
-        "pip.conf" => true,
         "settings.xml" => last == ".m2",
         _ => {
             let shell =
@@ -110,6 +109,7 @@ mod tests {
             "var/lib/dpkg/status.d/tzdata",
             "var/lib/dpkg/status.d/tzdata.md5sums",
             "var/lib/dpkg/info/libc6:amd64.list",
+            "var/lib/dpkg/info/libc6:amd64.md5sums",
             "usr/share/doc/libc6/copyright",
             "lib/apk/db/installed",
             "etc/apk/world",

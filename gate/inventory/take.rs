@@ -9,7 +9,10 @@ use secgate_source::{Entry, Link, Tree};
 
 use crate::{
     CATALOGERS, Catalog, CatalogError, Cataloger, SYSTEM_CATALOGERS,
-    catalog::{os_release::Distribution, root_file::root_file},
+    catalog::{
+        os_release::{Distribution, OsRelease},
+        root_file::root_file,
+    },
     cataloger::Unpinned,
     layers::attribute,
     ownership::{self, is_system},
@@ -31,6 +34,8 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
         let installed = in_installed_folder(&entry.path);
         SYSTEM_CATALOGERS
             .iter()
+            // That a folder calls itself a distribution is nothing that was looked at.
+            .filter(|cataloger| cataloger.id() != OsRelease.id())
             .chain(CATALOGERS)
             .copied()
             .filter(move |cataloger| {
@@ -38,7 +43,7 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
             })
             .map(move |cataloger| (entry, cataloger))
     });
-    let (mut inventory, unpinned) = read(wanted.collect(), tree);
+    let (mut inventory, unpinned) = read(&wanted.collect::<Vec<_>>(), tree);
     if inventory.packages.iter().any(|package| is_system(&package.purl)) {
         inventory.distribution = Distribution::of(tree).map(|found| found.label());
     }
@@ -57,7 +62,8 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
 /// they led to is found here in its installed form. Trivy and Syft do the same. SBOMs that lie in an image do not count
 /// either: they repeat its databases in other words, or describe what was left behind.
 ///
-/// The database of packages is found through symbolic links as well.
+/// The database of packages is found through symbolic links as well. A distribution without any is a gap: its packages may be
+/// there all the same.
 pub fn take_image_inventory(tree: &Tree) -> Inventory {
     let mut wanted: Vec<(&Entry, &dyn Cataloger)> = tree
         .entries()
@@ -80,8 +86,22 @@ pub fn take_image_inventory(tree: &Tree) -> Inventory {
             }
         }
     }
-    let (mut inventory, unpinned) = read(wanted.clone(), tree);
+    let (mut inventory, unpinned) = read(&wanted, tree);
     inventory.distribution = Distribution::of(tree).map(|found| found.label());
+    let has_database = wanted.iter().any(|(_, cataloger)| {
+        cataloger.id() != OsRelease.id()
+            && SYSTEM_CATALOGERS.iter().any(|system| system.id() == cataloger.id())
+    });
+    if let (Some(label), false) = (&inventory.distribution, has_database) {
+        inventory.unknowns.push(Unknown {
+            location: Location::file("etc/os-release"),
+            kind: UnknownKind::Unreadable,
+            reason: format!(
+                "the image says that it is {label} and has no database of packages: what the system consists of is \
+                 not known"
+            ),
+        });
+    }
     let open = still_unpinned(unpinned, &inventory);
     inventory.unknowns.extend(open);
     attribute(&mut inventory, &wanted, tree);
@@ -98,8 +118,8 @@ const DATABASES: [&str; 5] = [
 ];
 
 /// Runs each cataloger on its file.
-fn read(wanted: Vec<(&Entry, &dyn Cataloger)>, tree: &Tree) -> (Inventory, Vec<Unpinned>) {
-    let mut catalogs: Vec<Catalog> = if let [(entry, cataloger)] = wanted.as_slice() {
+fn read(wanted: &[(&Entry, &dyn Cataloger)], tree: &Tree) -> (Inventory, Vec<Unpinned>) {
+    let mut catalogs: Vec<Catalog> = if let [(entry, cataloger)] = wanted {
         // One file needs no threads, and starting them takes longer than reading it.
         vec![run(*cataloger, entry, tree)]
     } else {
@@ -108,27 +128,30 @@ fn read(wanted: Vec<(&Entry, &dyn Cataloger)>, tree: &Tree) -> (Inventory, Vec<U
     let mut inventory = Inventory::default();
     let mut unpinned = Vec::new();
     let owns = catalogs.iter().any(|catalog| !catalog.owned.is_empty());
-    for ((entry, _), catalog) in wanted.iter().zip(&mut catalogs) {
+    // Gaps of the databases themselves: the owner of a file accounts for what it holds, not for who the owner is.
+    let mut system = Vec::new();
+    for ((entry, cataloger), catalog) in wanted.iter().zip(&mut catalogs) {
         if !catalog.is_passed_over() {
             inventory.files.push(entry.path.clone());
         }
-        if !catalog.owned.is_empty() {
+        if catalog.owned.is_empty() && inventory.packages.is_empty() {
+            // The list of the first file is taken over as it is: nearly always there is one.
+            inventory.packages = std::mem::take(&mut catalog.packages);
+        } else if catalog.owned.is_empty() {
+            inventory.packages.append(&mut catalog.packages);
+        } else {
             // The owners are looked up below.
             inventory.packages.extend(catalog.packages.iter().cloned());
-        } else {
-            // The list of the first file is taken over as it is: nearly always there is one.
-            if inventory.packages.is_empty() {
-                inventory.packages = std::mem::take(&mut catalog.packages);
-            } else {
-                inventory.packages.append(&mut catalog.packages);
-            }
         }
-        inventory.unknowns.append(&mut catalog.unknowns);
+        let is_system = SYSTEM_CATALOGERS.iter().any(|system| system.id() == cataloger.id());
+        let gaps = if is_system { &mut system } else { &mut inventory.unknowns };
+        gaps.append(&mut catalog.unknowns);
         unpinned.append(&mut catalog.unpinned);
     }
     if owns {
         ownership::settle(&mut inventory, &catalogs, tree);
     }
+    inventory.unknowns.append(&mut system);
     inventory.unknowns.extend(tree.skipped().iter().map(|skipped| Unknown {
         location: Location::file(skipped.path.clone()),
         kind: UnknownKind::Limit,
@@ -369,9 +392,63 @@ mod tests {
         ];
         let owned = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
         let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
-        assert!(inventory.packages.is_empty() && inventory.unknowns.is_empty());
+        assert!(inventory.packages.is_empty());
         assert_eq!(inventory.files, ["etc/os-release"]);
+        assert_eq!(inventory.unknowns.len(), 1, "a distribution without packages is a gap");
         assert_eq!(inventory.distribution.as_deref(), Some("wolfi-20230201"));
+        let alone = ("etc/os-release".to_owned(), b"ID=wolfi\n".to_vec());
+        let folder = take_inventory(&Tree::in_memory([alone], Limits::default()));
+        assert!(folder.files.is_empty() && folder.distribution.is_none());
+    }
+
+    #[test]
+    fn an_owner_accounts_for_its_files_and_not_for_the_database() {
+        let list = "/usr/share/java/a.jar\n/usr/lib/os-release\n";
+        let files = [
+            ("usr/lib/os-release", "NAME=nameless\n"),
+            ("var/lib/dpkg/status", "Package: a\nVersion: 1\n"),
+            ("var/lib/dpkg/info/a.list", list),
+            ("usr/share/java/a.jar", "no archive"),
+            ("opt/b.jar", "no archive"),
+        ];
+        let owned = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
+        let gaps: Vec<_> =
+            inventory.unknowns.iter().map(|unknown| unknown.location.path.as_str()).collect();
+        assert_eq!(gaps, ["opt/b.jar", "usr/lib/os-release", "var/lib/dpkg/status"]);
+    }
+
+    /// Who owns the npm package in a root whose one Debian package listed its file: `package` is dpkg's paragraph, `sum` the
+    /// MD5 of the file as it was installed.
+    fn owner(package: &str, sum: &str) -> Option<String> {
+        let sums = format!("{sum}  usr/lib/node_modules/a/package.json\n");
+        let files = [
+            ("etc/os-release", "ID=debian\nVERSION_ID=12\n"),
+            ("var/lib/dpkg/status", package),
+            ("var/lib/dpkg/info/npm-x.list", "/usr/lib/node_modules/a/package.json\n"),
+            ("var/lib/dpkg/info/npm-x.md5sums", &sums),
+            ("usr/lib/node_modules/a/package.json", "{\"version\": \"1.0.0\"}"),
+        ];
+        let owned = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+        let inventory = take_image_inventory(&Tree::in_memory(owned, Limits::default()));
+        let npm = inventory.packages.into_iter().find(|package| package.purl.kind() == "npm");
+        npm.unwrap().owned_by.map(|owner| owner.name().to_owned())
+    }
+
+    #[test]
+    fn only_what_the_distribution_brought_is_owned() {
+        const SUM: &str = "298c8d59fc6fca8f888cd7909595d0cb";
+        let own = "Package: npm-x\nMaintainer: D <d@debian.org>\nVersion: 1\n";
+        assert_eq!(owner(own, SUM).as_deref(), Some("npm-x"));
+        assert_eq!(
+            owner(own, "none").as_deref(),
+            Some("npm-x"),
+            "a sum that is none tells nothing"
+        );
+        let other = SUM.replace('a', "b").replace('0', "1");
+        assert_eq!(owner(own, &other), None, "somebody copied another file over it");
+        let third = own.replace("debian.org", "nodesource.com");
+        assert_eq!(owner(&third, SUM), None, "nobody else publishes its fixes");
     }
 
     #[test]

@@ -1,10 +1,14 @@
+use std::collections::HashSet;
+
 use secgate_source::{Entry, Tree};
 
 use super::{
     ending::ends_with_a_line,
+    integrity,
     os_release::{Distribution, needs_a_distribution},
     relations::Relations,
     root_file::root_file,
+    system_package::push,
 };
 use crate::{Catalog, CatalogError, Cataloger};
 
@@ -44,7 +48,7 @@ impl Cataloger for ApkInstalled {
         let world = root_file(tree, "etc/apk/world")
             .and_then(|entry| tree.read(entry).ok())
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let world: Option<Vec<&str>> =
+        let world: Option<HashSet<&str>> =
             world.as_ref().map(|text| text.split_whitespace().map(bare).collect());
         let mut relations = Relations::default();
         let mut record = Record::default();
@@ -53,7 +57,7 @@ impl Cataloger for ApkInstalled {
             if line.trim().is_empty() {
                 std::mem::take(&mut record).push(
                     distribution.as_ref(),
-                    world.as_deref(),
+                    world.as_ref(),
                     &mut relations,
                     catalog,
                 );
@@ -61,7 +65,7 @@ impl Cataloger for ApkInstalled {
                 catalog.unreadable(number, "not a field of a package: a letter, a colon, a value");
             }
         }
-        record.push(distribution.as_ref(), world.as_deref(), &mut relations, catalog);
+        record.push(distribution.as_ref(), world.as_ref(), &mut relations, catalog);
         needs_a_distribution(distribution.as_ref(), catalog);
         relations.settle(catalog);
         ends_with_a_line(text)
@@ -82,7 +86,8 @@ struct Record<'t> {
     offers: &'t str,
     /// The folder that the files after it are in.
     folder: &'t str,
-    files: Vec<(&'t str, &'t str)>,
+    /// Folder, name and checksum.
+    files: Vec<(&'t str, &'t str, &'t str)>,
 }
 
 impl<'t> Record<'t> {
@@ -108,7 +113,12 @@ impl<'t> Record<'t> {
             "D" => self.needs = value,
             "p" => self.offers = value,
             "F" => self.folder = value,
-            "R" => self.files.push((self.folder, value)),
+            "R" => self.files.push((self.folder, value, "")),
+            "Z" => {
+                if let Some((_, _, checksum)) = self.files.last_mut() {
+                    *checksum = value;
+                }
+            }
             _ => {}
         }
         true
@@ -117,7 +127,7 @@ impl<'t> Record<'t> {
     fn push(
         self,
         distribution: Option<&Distribution>,
-        world: Option<&[&str]>,
+        world: Option<&HashSet<&str>>,
         relations: &mut Relations,
         catalog: &mut Catalog,
     ) {
@@ -131,26 +141,21 @@ impl<'t> Record<'t> {
         if self.name.starts_with('.') || self.description == "virtual meta package" {
             return;
         }
-        let namespace = distribution.map(Distribution::namespace);
-        let Some(package) = catalog.package("apk", namespace, self.name, self.version, self.line)
-        else {
+        let identity = ("apk", self.name, self.version);
+        let qualifiers = [("arch", self.architecture)];
+        let Some(package) = push(catalog, distribution, identity, self.line, &qualifiers) else {
             return;
         };
-        package.purl = package
-            .purl
-            .clone()
-            .with_qualifier("arch", self.architecture)
-            .with_qualifier("distro", &distribution.map(Distribution::label).unwrap_or_default());
         let origin = if self.origin.is_empty() { self.name } else { self.origin };
         // Every subpackage has the version of the build recipe that it comes from.
         package.source = Some((origin.to_owned(), self.version.to_owned()));
-        package.direct = world.map(|world| world.contains(&self.name));
+        package.direct = world.map(|world| world.contains(self.name));
         if !self.license.is_empty() {
             package.licenses = vec![self.license.chars().take(200).collect()];
         }
         let index = catalog.packages.len() - 1;
-        for (folder, file) in self.files {
-            catalog.owns(index, folder, file);
+        for (folder, file, checksum) in self.files {
+            catalog.owns(index, folder, file, digest(checksum));
         }
         relations.offer(index, self.name.to_owned());
         for name in self.offers.split_whitespace() {
@@ -160,6 +165,16 @@ impl<'t> Record<'t> {
             relations.need(index, bare(name).to_owned());
         }
     }
+}
+
+/// `Q1` and a SHA-1 in base64, or `Q2` and a SHA-256; empty when it is neither.
+fn digest(checksum: &str) -> String {
+    let integrity = match checksum.split_at_checked(2) {
+        Some(("Q1", body)) => format!("sha1-{body}"),
+        Some(("Q2", body)) => format!("sha256-{body}"),
+        _ => return String::new(),
+    };
+    integrity::checksum(&integrity).unwrap_or_default()
 }
 
 /// The name of `name>=1.2`, `so:libc.so.6=1` or `name@tag`.
@@ -194,8 +209,9 @@ mod tests {
         );
         assert_eq!(catalog.packages[2].source, Some(("openssl".to_owned(), "3.1.4-r0".to_owned())));
         assert_eq!(catalog.packages[2].licenses, ["Apache-2.0"]);
-        let owned = "usr/lib/node_modules/npm/package.json".to_owned();
-        assert!(catalog.owned.contains(&(3, owned)));
+        let manifest = "usr/lib/node_modules/npm/package.json";
+        let owned = catalog.owned.iter().find(|owned| owned.path == manifest).unwrap();
+        assert_eq!((owned.index, owned.digest.len()), (3, 45));
         assert!(catalog.unknowns.is_empty(), "{:?}", catalog.unknowns);
     }
 

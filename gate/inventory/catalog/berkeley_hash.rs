@@ -101,9 +101,9 @@ impl<'b> Database<'b> {
     }
 
     fn value(&mut self, item: &'b [u8]) -> Option<Cow<'b, [u8]>> {
-        match item.first()? {
-            &KEY_DATA => item.get(1..).map(Cow::Borrowed),
-            &OFF_PAGE => {
+        match *item.first()? {
+            KEY_DATA => item.get(1..).map(Cow::Borrowed),
+            OFF_PAGE => {
                 let mut next = self.order.size(item, 4)?;
                 let length = self.order.size(item, 8)?;
                 if length > self.bytes.len() {

@@ -5,6 +5,7 @@ use crate::{
     Catalog, CatalogError, Cataloger,
     catalog::{
         graph::{Graph, Member},
+        integrity,
         nesting::Nesting,
         npm,
     },
@@ -165,6 +166,11 @@ fn package<'n>(
         return Ok((Member::Other, info));
     }
     let index = npm::push(catalog, name, reference, line);
+    // The registry's checksum stands last.
+    integrity::state(
+        index.and_then(|at| catalog.packages.get_mut(at)),
+        list.get(1..).and_then(<[Node<'_>]>::last).and_then(Node::text),
+    );
     Ok((index.map_or(Member::Other, Member::Package), info))
 }
 

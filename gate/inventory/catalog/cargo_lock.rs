@@ -74,6 +74,7 @@ fn locked<'n>(node: &'n Node<'_>) -> Result<Plain<'n>, CatalogError> {
         name: node.member_text("name")?,
         version: node.member_text("version")?,
         source: node.optional_text("source")?,
+        checksum: node.optional_text("checksum")?,
         line: node.get("name").map_or(node.line, |name| name.line),
         dependencies,
     })
@@ -112,6 +113,9 @@ fn link(locked: &[Plain<'_>], catalog: &mut Catalog) -> Result<(), CatalogError>
             let url = source.split_once('+').map_or(source, |(_, url)| url);
             found.purl = found.purl.clone().with_qualifier("repository_url", url);
         }
+        if let Some(checksum) = package.checksum.filter(|text| is_sha256(text)) {
+            found.hashes = vec![["sha256:", checksum].concat()];
+        }
         let purl = found.purl.clone();
         if let (Some(last), Some(at)) = (purls.last_mut(), pushed.last_mut()) {
             *last = Some(purl);
@@ -147,6 +151,10 @@ fn link(locked: &[Plain<'_>], catalog: &mut Catalog) -> Result<(), CatalogError>
         package.direct = Some(false);
     }
     Ok(())
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_crates_io(source: &str) -> bool {
@@ -190,6 +198,9 @@ mod tests {
             ]
             .map(str::to_owned)
         );
+        let hash = "sha256:d468802bab17cbc0cc575e9b053f41e72aa36bfa6b7f55e3529ffa43161b97fa";
+        assert_eq!(catalog.packages[0].hashes, [hash]);
+        assert!(catalog.packages[2].hashes.is_empty(), "git has no archive");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(super) struct Plain<'t> {
     pub(super) name: &'t str,
     pub(super) version: &'t str,
     pub(super) source: Option<&'t str>,
+    pub(super) checksum: Option<&'t str>,
     /// The line of `name`, from 1.
     pub(super) line: u32,
     /// Each dependency with its line.
@@ -41,6 +42,7 @@ pub(super) fn read(text: &str) -> Option<Vec<Plain<'_>>> {
                 name: "",
                 version: "",
                 source: None,
+                checksum: None,
                 line: 0,
                 dependencies: Vec::new(),
             });
@@ -76,9 +78,7 @@ pub(super) fn read(text: &str) -> Option<Vec<Plain<'_>>> {
             }
             "version" => package.version = quoted(value)?,
             "source" => package.source = Some(quoted(value)?),
-            "checksum" => {
-                quoted(value)?;
-            }
+            "checksum" => package.checksum = Some(quoted(value)?),
             _ if value == "[" => loop {
                 line += 1;
                 let row = lines.next()?;

@@ -5,7 +5,9 @@ use secgate_source::{Entry, Tree};
 
 use super::{
     debian_control::stanzas,
+    file_digest::from_hex,
     os_release::{Distribution, needs_a_distribution},
+    system_package::push,
 };
 use crate::{
     Catalog, CatalogError, Cataloger,
@@ -70,17 +72,13 @@ impl Cataloger for Chisel {
                 Some("package") => {
                     let name = node.member_text("name")?;
                     let version = node.member_text("version")?;
-                    let namespace = distribution.as_ref().map(Distribution::namespace);
-                    let Some(package) = catalog.package("deb", namespace, name, version, number)
+                    let arch = node.optional_text("arch")?.unwrap_or_default();
+                    let identity = ("deb", name, version);
+                    let known = distribution.as_ref();
+                    let Some(package) = push(catalog, known, identity, number, &[("arch", arch)])
                     else {
                         continue;
                     };
-                    let label = distribution.as_ref().map(Distribution::label).unwrap_or_default();
-                    package.purl = package
-                        .purl
-                        .clone()
-                        .with_qualifier("arch", node.optional_text("arch")?.unwrap_or_default())
-                        .with_qualifier("distro", &label);
                     package.source = sources.get(name).cloned();
                     without_source += usize::from(package.source.is_none());
                     if let Some(hash) = node.optional_text("sha256")?.filter(|hash| is_sha256(hash))
@@ -95,7 +93,10 @@ impl Cataloger for Chisel {
                     let index = package.and_then(|(package, _)| places.get(package)).copied();
                     if let Some(index) = index {
                         let path = node.member_text("path")?;
-                        catalog.owns(index, "", path.trim_start_matches('/'));
+                        let changed = node.optional_text("final_sha256")?;
+                        let told = changed.or(node.optional_text("sha256")?).unwrap_or_default();
+                        let digest = from_hex(told);
+                        catalog.owns(index, "", path.trim_start_matches('/'), digest);
                     }
                 }
                 _ => {}
@@ -169,8 +170,8 @@ mod tests {
         assert_eq!(catalog.packages[0].hashes.len(), 1);
         assert_eq!(catalog.unknowns.len(), 1, "{:?}", catalog.unknowns);
         assert!(catalog.unknowns[0].reason.contains("2 packages"));
-        let owned = "usr/lib/python3/dist-packages/PyYAML-6.0.1.dist-info/METADATA".to_owned();
-        assert!(catalog.owned.contains(&(1, owned)));
+        let owned = "usr/lib/python3/dist-packages/PyYAML-6.0.1.dist-info/METADATA";
+        assert!(catalog.owned.iter().any(|file| file.index == 1 && file.path == owned));
     }
 
     #[test]

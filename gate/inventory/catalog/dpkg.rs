@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use secgate_source::{Entry, Tree};
 
@@ -6,9 +6,11 @@ use super::{
     debian_control::{Stanza, stanzas},
     debian_copyright::licenses,
     ending::ends_with_a_line,
+    file_digest::from_hex,
     os_release::{Distribution, needs_a_distribution},
     relations::Relations,
     root_file::root_file,
+    system_package::push,
     third_party,
 };
 use crate::{Catalog, CatalogError, Cataloger};
@@ -58,7 +60,7 @@ impl Cataloger for Dpkg {
         let mut reader = Reader {
             tree,
             distribution: Distribution::of(tree),
-            alone: alone.then(|| entry.path.as_str()),
+            alone: alone.then_some(entry.path.as_str()),
             relations: Relations::default(),
             seen: HashSet::new(),
         };
@@ -110,30 +112,26 @@ impl Reader<'_> {
             .filter(|word| word.len() <= MAX_ARCHITECTURE)
             .unwrap_or_default();
         let distribution = self.distribution.as_ref();
-        let namespace = distribution.map(Distribution::namespace);
-        let Some(package) = catalog.package("deb", namespace, name, version, stanza.line) else {
-            return;
-        };
         let vendor = third_party::deb(
             distribution,
             stanza.first_line("Origin"),
             stanza.first_line("Maintainer"),
             version,
         );
-        package.purl = package
-            .purl
-            .clone()
-            .with_qualifier("arch", architecture)
-            .with_qualifier("distro", &distribution.map(Distribution::label).unwrap_or_default())
-            .with_qualifier("vendor", vendor.as_deref().unwrap_or_default());
+        let qualifiers =
+            [("arch", architecture), ("vendor", vendor.as_deref().unwrap_or_default())];
+        let identity = ("deb", name, version);
+        let Some(package) = push(catalog, distribution, identity, stanza.line, &qualifiers) else {
+            return;
+        };
         package.source = Some(source(stanza.first_line("Source"), name, version));
         let index = catalog.packages.len() - 1;
         let licenses = self.licenses(name);
         if let Some(package) = catalog.packages.last_mut() {
             package.licenses = licenses;
         }
-        for path in self.files(name, architecture) {
-            catalog.owns(index, "", &path);
+        for (path, digest) in self.files(name, architecture) {
+            catalog.owns(index, "", &path, digest);
         }
         self.relate(stanza, index, name, architecture);
     }
@@ -169,8 +167,9 @@ impl Reader<'_> {
         }
     }
 
-    /// The paths that the package brought, without the root's `/`.
-    fn files(&mut self, name: &str, architecture: &str) -> Vec<String> {
+    /// The paths that the package brought, without the root's `/`, each with its checksum or an empty text: configuration files
+    /// have none.
+    fn files(&mut self, name: &str, architecture: &str) -> Vec<(String, String)> {
         let tree = self.tree;
         let seen = &mut self.seen;
         let mut read = |path: String| {
@@ -182,17 +181,30 @@ impl Reader<'_> {
             Some(String::from_utf8_lossy(&bytes).into_owned())
         };
         let clean = |path: &str| path.trim_start_matches("./").trim_start_matches('/').to_owned();
+        // `<MD5>  <path>`
+        let sum = |line: &str| {
+            let (sum, path) = line.split_once("  ")?;
+            Some((clean(path), from_hex(sum)))
+        };
         if let Some(path) = self.alone {
-            // `<MD5>  <path>`
             let text = read(format!("{path}.md5sums")).unwrap_or_default();
-            let paths = text.lines().filter_map(|line| line.split_once("  "));
-            return paths.map(|(_, path)| clean(path)).collect();
+            return text.lines().filter_map(sum).collect();
         }
         let info = "var/lib/dpkg/info";
-        let text = read(format!("{info}/{name}:{architecture}.list"))
-            .or_else(|| read(format!("{info}/{name}.list")))
-            .unwrap_or_default();
-        text.lines().map(clean).collect()
+        let mut either = |what: &str| {
+            read(format!("{info}/{name}:{architecture}.{what}"))
+                .or_else(|| read(format!("{info}/{name}.{what}")))
+                .unwrap_or_default()
+        };
+        let (list, sums) = (either("list"), either("md5sums"));
+        let mut sums: HashMap<String, String> = sums.lines().filter_map(sum).collect();
+        list.lines()
+            .map(|path| {
+                let path = clean(path);
+                let digest = sums.remove(&path).unwrap_or_default();
+                (path, digest)
+            })
+            .collect()
     }
 }
 
@@ -262,7 +274,7 @@ mod tests {
         assert_eq!(source(2), "pyyaml 6.0-3");
         assert_eq!(catalog.packages[1].licenses, ["Apache-2.0"]);
         let owned = "usr/lib/python3/dist-packages/PyYAML-6.0.egg-info/PKG-INFO";
-        assert!(catalog.owned.contains(&(2, owned.to_owned())));
+        assert!(catalog.owned.iter().any(|file| file.index == 2 && file.path == owned));
     }
 
     #[test]
@@ -285,7 +297,7 @@ mod tests {
             ["pkg:deb/debian/tzdata@2024a-0%2Bdeb12u1?arch=all&distro=debian-12:1 parents=[]"]
         );
         assert_eq!(catalog.packages[0].source, Some(("tz".to_owned(), "2024a".to_owned())));
-        assert_eq!(catalog.owned[0].1, "usr/lib/node_modules/a/package.json");
+        assert_eq!(catalog.owned[0].path, "usr/lib/node_modules/a/package.json");
         let wants = |path: &str| Dpkg.wants(&Entry { path: path.to_owned() });
         assert!(!wants("var/lib/dpkg/status.d/a.md5sums") && !wants("var/lib/dpkg/status-old"));
         assert!(!wants("rootfs/var/lib/dpkg/status"));
@@ -321,5 +333,51 @@ mod tests {
         );
         let (catalog, _) = try_catalog(&Dpkg, &[(STATUS, whole.as_bytes())]);
         assert!(catalog.unknowns[0].reason.starts_with("packages of an unknown distribution"));
+    }
+
+    #[test]
+    fn a_file_made_of_gaps_lists_some_of_them() {
+        let (catalog, _) = try_catalog(&Dpkg, &[(STATUS, &b"x\n".repeat(50_000))]);
+        assert_eq!(catalog.unknowns.len(), 10_001);
+        assert!(catalog.unknowns[10_000].reason.starts_with("more than 10000 gaps"));
+    }
+
+    proptest::proptest! {
+        /// Every installed paragraph becomes one package, whatever its state's neighbours and the order are.
+        #[test]
+        fn the_order_of_paragraphs_says_nothing(
+            states in proptest::collection::vec((0_usize..7, "[a-z][a-z0-9+.-]{1,8}"), 0..30),
+            turn in 0_usize..30,
+        ) {
+            const STATES: [(&str, bool); 7] = [
+                ("install ok installed", true),
+                ("hold ok installed", true),
+                ("install ok unpacked", true),
+                ("install reinstreq half-installed", true),
+                ("install ok triggers-awaited", true),
+                ("deinstall ok config-files", false),
+                ("purge ok not-installed", false),
+            ];
+            let mut paragraphs: Vec<String> = Vec::new();
+            let mut expected: Vec<String> = Vec::new();
+            for (at, (state, name)) in states.iter().enumerate() {
+                let (state, present) = STATES[*state];
+                paragraphs.push(format!(
+                    "Package: {name}{at}\nStatus: {state}\nDescription: x\n y\nArchitecture: all\nVersion: {at}:1-1\n\n"
+                ));
+                if present {
+                    expected.push(format!("pkg:deb/{name}{at}@{at}:1-1?arch=all").replace('+', "%2B"));
+                }
+            }
+            let turn = turn % paragraphs.len().max(1);
+            paragraphs.rotate_left(turn);
+            let (catalog, result) = try_catalog(&Dpkg, &[(STATUS, paragraphs.concat().as_bytes())]);
+            proptest::prop_assert!(result.is_ok());
+            let mut found: Vec<_> =
+                catalog.packages.iter().map(|package| package.purl.to_string()).collect();
+            found.sort();
+            expected.sort();
+            proptest::prop_assert_eq!(found, expected);
+        }
     }
 }

@@ -17,6 +17,9 @@ const FILES: [&str; 9] = [
     "etc/debian_version",
 ];
 
+/// Bytes of such a file that are read: it is asked again for every database.
+const MAX_BYTES: usize = 64 << 10;
+
 /// Which distribution a root file system is: `os-release` (os-release(5)), else the files that systems had before it.
 ///
 /// It brings no packages. Its file counts as looked at, since an image may hold nothing else that is known.
@@ -42,7 +45,7 @@ impl Cataloger for OsRelease {
         tree: &Tree,
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
-        let bytes = tree.read(entry)?;
+        let bytes = tree.read_start(entry, MAX_BYTES)?;
         let told = read(&entry.path, &String::from_utf8_lossy(&bytes)).is_some();
         match (told, entry.path.ends_with("os-release")) {
             (true, _) => Ok(()),
@@ -73,7 +76,7 @@ impl Distribution {
         let mut found: Option<Self> = None;
         for path in FILES {
             let Some(entry) = root_file(tree, path) else { continue };
-            let Ok(bytes) = tree.read(entry) else { continue };
+            let Ok(bytes) = tree.read_start(entry, MAX_BYTES) else { continue };
             let Some(told) = read(path, &String::from_utf8_lossy(&bytes)) else { continue };
             match &mut found {
                 None => found = Some(told),
@@ -131,19 +134,15 @@ fn word(text: &str) -> Option<String> {
 
 fn read(path: &str, text: &str) -> Option<Distribution> {
     match path.rsplit('/').next().unwrap_or_default() {
-        "os-release" => {
-            let told = Distribution {
-                id: word(&value(text, "ID")?)?,
-                version: value(text, "VERSION_ID").as_deref().and_then(word),
-                codename: value(text, "VERSION_CODENAME").as_deref().and_then(word),
-            };
-            Some(told)
-        }
+        "os-release" => Some(Distribution {
+            id: word(&value(text, "ID")?)?,
+            version: value(text, "VERSION_ID").as_deref().and_then(word),
+            codename: value(text, "VERSION_CODENAME").as_deref().and_then(word),
+        }),
         "lsb-release" => Some(Distribution {
             id: word(&value(text, "DISTRIB_ID")?)?,
             version: value(text, "DISTRIB_RELEASE").as_deref().and_then(word),
             codename: value(text, "DISTRIB_CODENAME").as_deref().and_then(word),
-            ..Distribution::default()
         }),
         "alpine-release" => Some(release("alpine", text.lines().next())),
         "arch-release" => Some(release("arch", None)),

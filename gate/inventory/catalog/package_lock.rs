@@ -8,6 +8,7 @@ use crate::{
     catalog::{
         address,
         graph::{Graph, Member},
+        integrity,
         nesting::Nesting,
         npm,
     },
@@ -214,6 +215,7 @@ fn package(
 fn flags(index: Option<usize>, node: &Node<'_>, catalog: &mut Catalog) {
     let flag = |key: &str| node.get(key).and_then(Node::bool) == Some(true);
     let Some(package) = index.and_then(|at| catalog.packages.get_mut(at)) else { return };
+    integrity::state(Some(package), node.get("integrity").and_then(Node::text));
     package.scope = if flag("dev") {
         Scope::Dev
     } else if flag("optional") || flag("devOptional") || flag("peer") {

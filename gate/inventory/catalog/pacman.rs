@@ -1,6 +1,9 @@
 use secgate_source::{Entry, Tree};
 
-use super::os_release::{Distribution, needs_a_distribution};
+use super::{
+    os_release::{Distribution, needs_a_distribution},
+    system_package::push,
+};
 use crate::{Catalog, CatalogError, Cataloger};
 
 const DATABASE: &str = "var/lib/pacman/local/";
@@ -43,18 +46,12 @@ impl Cataloger for Pacman {
             .ok_or_else(|| CatalogError::whole("no `%NAME%`: not a package, or cut off"))?;
         let version = first("%VERSION%")
             .ok_or_else(|| CatalogError::whole("no `%VERSION%`: not a package, or cut off"))?;
-        let namespace = distribution.as_ref().map(Distribution::namespace);
-        let Some(package) = catalog.package("alpm", namespace, name, version, line) else {
+        let arch = first("%ARCH%").unwrap_or_default();
+        let identity = ("alpm", name, version);
+        let Some(package) = push(catalog, distribution.as_ref(), identity, line, &[("arch", arch)])
+        else {
             return Ok(());
         };
-        package.purl = package
-            .purl
-            .clone()
-            .with_qualifier("arch", first("%ARCH%").unwrap_or_default())
-            .with_qualifier(
-                "distro",
-                &distribution.as_ref().map(Distribution::label).unwrap_or_default(),
-            );
         package.source = Some((first("%BASE%").unwrap_or(name).to_owned(), version.to_owned()));
         // `%REASON%` 1: installed because another package needs it.
         package.direct = Some(first("%REASON%") != Some("1"));
@@ -66,7 +63,7 @@ impl Cataloger for Pacman {
         if let Some(entry) = tree.find(&format!("{}/files", entry.folder())) {
             let files = String::from_utf8_lossy(&tree.read(entry)?).into_owned();
             for (path, _) in values(&files, "%FILES%") {
-                catalog.owns(index, "", path);
+                catalog.owns(index, "", path, String::new());
             }
         }
         needs_a_distribution(distribution.as_ref(), catalog);
@@ -101,7 +98,7 @@ mod tests {
         assert_eq!(catalog.packages[0].licenses, ["BSD"]);
         let source = ("libarchive".to_owned(), "3.7.2-1".to_owned());
         assert_eq!(catalog.packages[0].source, Some(source));
-        assert!(catalog.owned.contains(&(0, "usr/bin/bsdtar".to_owned())));
+        assert!(catalog.owned.iter().any(|owned| owned.path == "usr/bin/bsdtar"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     catalog::{
         ending::ends_with_a_line,
         graph::{Graph, Member},
-        npm,
+        integrity, npm,
     },
     document::{self, Node, Value, parse_yaml_stream},
 };
@@ -205,6 +205,10 @@ impl<'n> Lockfile<'n> {
             return Ok(None);
         };
         let index = npm::push(catalog, name, version, line);
+        integrity::state(
+            index.and_then(|at| catalog.packages.get_mut(at)),
+            resolution.get("integrity").and_then(Node::text),
+        );
         if let Some(commit) = resolution.get("commit").and_then(Node::text) {
             npm::mark_git(catalog, index, &format!("git+{address}#{commit}"));
         }

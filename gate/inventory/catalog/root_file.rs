@@ -2,6 +2,8 @@ use secgate_source::{Entry, Tree};
 
 /// Links followed on the way to one file, as Linux bounds them (path_resolution(7)).
 const MAX_LINKS: usize = 40;
+/// Bytes of a link's target, as Linux bounds it.
+const MAX_TARGET: usize = 4096;
 /// Folders below the root.
 const MAX_DEPTH: usize = 100;
 
@@ -38,7 +40,7 @@ pub(crate) fn real_path(tree: &Tree, path: &str) -> Option<String> {
         };
         let target = tree.links().get(at)?.target.as_str();
         followed += 1;
-        if followed > MAX_LINKS || target.is_empty() {
+        if followed > MAX_LINKS || target.is_empty() || target.len() > MAX_TARGET {
             return None;
         }
         if target.starts_with('/') {

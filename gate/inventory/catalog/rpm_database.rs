@@ -2,7 +2,9 @@ use secgate_model::UnknownKind;
 use secgate_source::{Entry, ReadError, Tree};
 
 use super::{
-    berkeley_hash, ndb,
+    berkeley_hash,
+    file_digest::from_hex,
+    ndb,
     os_release::{Distribution, needs_a_distribution},
     relations::Relations,
     rpm_header::{Header, tag},
@@ -132,7 +134,9 @@ impl Reader<'_> {
             return Ok(());
         };
         let catalog = &mut *self.catalog;
-        header.files(&mut |folder, file| catalog.owns(index, folder, file));
+        header.files(&mut |folder, file, digest| {
+            catalog.owns(index, folder, file, from_hex(digest));
+        });
         self.relations.offer(index, name.into_owned());
         for name in header.texts(tag::PROVIDE_NAME) {
             self.relations.offer(index, String::from_utf8_lossy(name).into_owned());
@@ -194,8 +198,10 @@ mod tests {
         assert_eq!(parents("openssl-libs"), ["python3-pyyaml"]);
         assert_eq!(parents("python3-pyyaml"), ["nodejs"]);
         let metadata = "usr/lib/python3.9/site-packages/PyYAML-5.4.1.dist-info/METADATA";
-        let owner = catalog.owned.iter().find(|(_, path)| path.trim_start_matches('/') == metadata);
-        assert_eq!(catalog.packages[owner.unwrap().0].purl.name(), "python3-pyyaml");
+        let owned = catalog.owned.iter().find(|file| file.path.trim_start_matches('/') == metadata);
+        let owned = owned.unwrap();
+        assert_eq!(catalog.packages[owned.index].purl.name(), "python3-pyyaml");
+        assert!(owned.digest.starts_with("sha256:"), "{}", owned.digest);
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(super) mod tag {
     pub(in super::super) const LICENSE: u32 = 1014;
     pub(in super::super) const ARCH: u32 = 1022;
     pub(in super::super) const OLD_FILE_NAMES: u32 = 1027;
+    pub(in super::super) const FILE_DIGESTS: u32 = 1035;
     pub(in super::super) const SOURCE_RPM: u32 = 1044;
     pub(in super::super) const PROVIDE_NAME: u32 = 1047;
     pub(in super::super) const REQUIRE_NAME: u32 = 1049;
@@ -104,19 +105,22 @@ impl<'b> Header<'b> {
         .take(count)
     }
 
-    /// Each file that the package brought, as the folder (with `/` at its end) and the name.
-    pub(super) fn files(&self, each: &mut dyn FnMut(&str, &str)) {
+    /// Each file that the package brought: the folder (with `/` at its end), the name, and the checksum in hexadecimal, empty for
+    /// what is no regular file.
+    pub(super) fn files(&self, each: &mut dyn FnMut(&str, &str, &str)) {
+        let mut digests = self.texts(tag::FILE_DIGESTS).map(String::from_utf8_lossy);
         let folders: Vec<Cow<'_, str>> =
             self.texts(tag::DIR_NAMES).map(String::from_utf8_lossy).collect();
         let names = self.texts(tag::BASE_NAMES).zip(self.numbers(tag::DIR_INDEXES));
         for (name, folder) in names {
+            let digest = digests.next().unwrap_or_default();
             let folder = usize::try_from(folder).ok().and_then(|at| folders.get(at));
             if let Some(folder) = folder {
-                each(folder, &String::from_utf8_lossy(name));
+                each(folder, &String::from_utf8_lossy(name), &digest);
             }
         }
         for name in self.texts(tag::OLD_FILE_NAMES) {
-            each("", &String::from_utf8_lossy(name));
+            each("", &String::from_utf8_lossy(name), &digests.next().unwrap_or_default());
         }
     }
 }

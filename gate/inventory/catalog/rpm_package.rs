@@ -1,4 +1,4 @@
-use super::{os_release::Distribution, third_party};
+use super::{os_release::Distribution, system_package, third_party};
 use crate::Catalog;
 
 /// What any record of an RPM package tells.
@@ -28,20 +28,17 @@ pub(super) fn push(
     if package.name == "gpg-pubkey" {
         return None;
     }
-    let namespace = distribution.map(Distribution::namespace);
-    let found = catalog.package("rpm", namespace, package.name, package.version, line)?;
-    let told = |text: &'_ str| if text == "(none)" { String::new() } else { text.to_owned() };
     let epoch = if package.epoch == 0 { String::new() } else { package.epoch.to_string() };
     let vendor = third_party::rpm(distribution, Some(package.vendor)).unwrap_or_default();
-    found.purl = found
-        .purl
-        .clone()
-        .with_qualifier("arch", &told(package.architecture))
-        .with_qualifier("epoch", &epoch)
-        .with_qualifier("distro", &distribution.map(Distribution::label).unwrap_or_default())
-        .with_qualifier("upstream", &told(package.source))
-        .with_qualifier("modularity", stream(package.modularity))
-        .with_qualifier("vendor", &vendor);
+    let qualifiers = [
+        ("arch", package.architecture),
+        ("epoch", epoch.as_str()),
+        ("modularity", stream(package.modularity)),
+        ("upstream", package.source),
+        ("vendor", vendor.as_str()),
+    ];
+    let identity = ("rpm", package.name, package.version);
+    let found = system_package::push(catalog, distribution, identity, line, &qualifiers)?;
     found.source = source(package.source);
     if !package.license.is_empty() && package.license != "(none)" {
         found.licenses = vec![package.license.chars().take(200).collect()];

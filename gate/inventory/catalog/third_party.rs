@@ -10,8 +10,8 @@ use super::os_release::Distribution;
 const MAX_NAME: usize = 60;
 
 /// Publishers of packages for Debian and Ubuntu by the address that their packages name as maintainer: whole addresses, or
-/// domains after an `@`.
-const DEB_MAINTAINERS: [&str; 32] = [
+/// domains after an `@`. No package of Debian 12 itself has one of them as its maintainer.
+const DEB_MAINTAINERS: [&str; 33] = [
     "@docker.com",
     "@nodesource.com",
     "@nginx.com",
@@ -40,6 +40,7 @@ const DEB_MAINTAINERS: [&str; 32] = [
     "@github.com",
     "@puppet.com",
     "@chef.io",
+    "chromium-dev@chromium.org",
     "temurin-dev@eclipse.org",
     "corretto-team@amazon.com",
     "cudatools@nvidia.com",
@@ -102,8 +103,8 @@ const RPM_VENDORS: [(&str, &[&str]); 20] = [
     ("rhel", &["red hat"]),
     ("rocky", &["rocky"]),
     ("sle-micro", &["suse llc"]),
-    ("sled", &["suse llc"]),
-    ("sles", &["suse llc"]),
+    ("sled", &["suse llc", "suse linux"]),
+    ("sles", &["suse llc", "suse linux"]),
 ];
 
 /// The publisher of an RPM package that is not the distribution's.

@@ -13,7 +13,7 @@ use crate::{
     catalog::{
         address,
         graph::{Graph, Member},
-        npm,
+        integrity, npm,
     },
     document::{Node, parse_json},
 };
@@ -28,6 +28,7 @@ struct Block {
     patterns: Vec<String>,
     version: Option<String>,
     resolved: Option<String>,
+    integrity: Option<String>,
     needs: Vec<(String, String, bool, u32)>,
 }
 
@@ -104,6 +105,7 @@ fn package(block: &Block, catalog: &mut Catalog) -> Result<Option<usize>, Catalo
         None => name,
     };
     let index = npm::push(catalog, name, version, block.line);
+    integrity::state(index.and_then(|at| catalog.packages.get_mut(at)), block.integrity.as_deref());
     if npm::is_git(resolved) || npm::is_git(range) {
         let address = if resolved.is_empty() { range } else { resolved };
         npm::mark_git(catalog, index, address);
@@ -177,6 +179,7 @@ fn parse(text: &str) -> Result<Vec<Block>, CatalogError> {
                     let slot = match key.as_str() {
                         "version" => &mut block.version,
                         "resolved" => &mut block.resolved,
+                        "integrity" => &mut block.integrity,
                         _ => continue,
                     };
                     if slot.replace(value).is_some() {
