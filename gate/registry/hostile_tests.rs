@@ -18,7 +18,7 @@ use crate::{
 
 const MANIFEST: &[u8] = br#"{"schemaVersion":2}"#;
 
-fn quick() -> Bounds {
+pub(crate) fn quick() -> Bounds {
     Bounds {
         connect: Duration::from_secs(5),
         idle: Duration::from_millis(400),
@@ -41,11 +41,11 @@ fn options(server: &Hostile, change: impl FnOnce(&mut Options, &mut HostOptions)
     options
 }
 
-fn client(server: &Hostile) -> (Client, Repository) {
+pub(crate) fn client(server: &Hostile) -> (Client, Repository) {
     client_with(server, |_, _| {})
 }
 
-fn client_with(
+pub(crate) fn client_with(
     server: &Hostile,
     change: impl FnOnce(&mut Options, &mut HostOptions),
 ) -> (Client, Repository) {
@@ -97,8 +97,8 @@ fn part(request: &Request, bytes: &[u8], cut: usize) -> Vec<Step> {
 #[tokio::test]
 async fn a_cut_blob_is_continued_where_it_ended() {
     let bytes = body(100_000);
-    let served = bytes.clone();
-    let server = Hostile::start(move |request, _| part(request, &served, 30_000)).await;
+    let content = bytes.clone();
+    let server = Hostile::start(move |request, _| part(request, &content, 30_000)).await;
     let (client, repository) = client(&server);
     assert_eq!(pull(&client, &repository, &bytes).await.unwrap(), bytes);
     let ranges: Vec<_> = server.seen().iter().map(Request::range).collect();
@@ -108,12 +108,12 @@ async fn a_cut_blob_is_continued_where_it_ended() {
 #[tokio::test]
 async fn a_cut_blob_is_continued_though_the_server_begins_anew() {
     let bytes = body(50_000);
-    let served = bytes.clone();
+    let content = bytes.clone();
     let server = Hostile::start(move |_, before| {
-        let length = served.len();
+        let length = content.len();
         let to = ((before + 1) * 20_000).min(length);
         let head = format!("HTTP/1.1 200 x\r\ncontent-length: {length}\r\n\r\n");
-        vec![Step::Bytes([head.as_bytes(), &served[..to]].concat())]
+        vec![Step::Bytes([head.as_bytes(), &content[..to]].concat())]
     })
     .await;
     let (client, repository) = client(&server);
@@ -128,9 +128,9 @@ async fn cuts_at_every_phase_are_survived() {
     let whole = format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\n\r\n", bytes.len()).into_bytes();
     let whole = [whole, bytes.clone()].concat();
     for cut in [0, 1, 9, 20, 40, 41, 60, 500, whole.len() - 1] {
-        let (served, all) = (whole.clone(), bytes.clone());
+        let (content, all) = (whole.clone(), bytes.clone());
         let server = Hostile::start(move |request, before| match before {
-            0 => vec![Step::Bytes(served[..cut].to_vec())],
+            0 => vec![Step::Bytes(content[..cut].to_vec())],
             _ => part(request, &all, usize::MAX >> 1),
         })
         .await;
@@ -140,9 +140,9 @@ async fn cuts_at_every_phase_are_survived() {
     }
     let whole = [b"HTTP/1.1 200 x\r\ncontent-length: 19\r\n\r\n", MANIFEST].concat();
     for cut in 0..whole.len() {
-        let served = whole.clone();
+        let content = whole.clone();
         let server = Hostile::start(move |_, before| {
-            vec![Step::Bytes(if before == 0 { served[..cut].to_vec() } else { served.clone() })]
+            vec![Step::Bytes(if before == 0 { content[..cut].to_vec() } else { content.clone() })]
         })
         .await;
         let (client, repository) = client(&server);
@@ -164,13 +164,13 @@ async fn parts_that_are_not_the_rest_are_refused() {
         ("another entity", |_, bytes| answer(200, &[("etag", "\"other\"")], bytes)),
     ];
     for (name, lie) in lies {
-        let served = bytes.clone();
+        let content = bytes.clone();
         let server = Hostile::start(move |request, before| {
             if before == 0 {
                 let head = "HTTP/1.1 200 x\r\netag: \"first\"\r\ncontent-length: 10000\r\n\r\n";
-                return vec![Step::Bytes([head.as_bytes(), &served[..4000]].concat())];
+                return vec![Step::Bytes([head.as_bytes(), &content[..4000]].concat())];
             }
-            lie(request, &served)
+            lie(request, &content)
         })
         .await;
         let (client, repository) = client(&server);
@@ -374,8 +374,8 @@ async fn redirects_to_where_nobody_may_be_sent() {
 #[tokio::test]
 async fn credentials_stay_with_the_registry() {
     let bytes = body(1_000);
-    let served = bytes.clone();
-    let storage = Hostile::start(move |_, _| answer(200, &[], &served)).await;
+    let content = bytes.clone();
+    let storage = Hostile::start(move |_, _| answer(200, &[], &content)).await;
     let location = format!("http://127.0.0.1:{}/signed?x=1", storage.port);
     let server = Hostile::start(move |request, _| match request.header("authorization") {
         None => answer(401, &[("www-authenticate", "Basic realm=x")], b""),

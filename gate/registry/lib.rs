@@ -8,6 +8,8 @@ mod address;
 mod attach;
 mod aws;
 mod aws_call;
+#[cfg(test)]
+mod aws_tests;
 mod blob;
 mod challenge;
 mod client;
@@ -29,6 +31,8 @@ mod manifest;
 mod options;
 mod profile;
 mod push;
+#[cfg(test)]
+mod push_tests;
 #[cfg(test)]
 mod real_tests;
 mod realm;
