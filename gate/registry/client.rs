@@ -111,7 +111,7 @@ impl Client {
 
     /// Asks the mirrors of a repository's registry in their order and then the registry itself. What the last one says, the
     /// registry itself, is the answer when none of them has it: a mirror that knows nothing proves nothing.
-    pub(crate) async fn from_any<T, F: Future<Output = Result<T, RegistryError>>>(
+    pub(crate) async fn ask_each<T, F: Future<Output = Result<T, RegistryError>>>(
         &self,
         repository: &Repository,
         ask: impl Fn(Repository) -> F,

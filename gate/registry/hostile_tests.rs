@@ -383,7 +383,7 @@ async fn credentials_stay_with_the_registry() {
     })
     .await;
     let (client, repository) = client_with(&server, |_, host| {
-        host.credential = Some(Credential::password("alice", "hunter2"))
+        host.credential = Some(Credential::password("alice", "hunter2"));
     });
     assert_eq!(pull(&client, &repository, &bytes).await.unwrap(), bytes);
     assert_eq!(
@@ -402,7 +402,7 @@ async fn credentials_stay_with_the_registry() {
         let location = format!("http://127.0.0.1:{}/x", storage.port);
         let server = Hostile::start(move |_, _| answer(307, &[("location", &location)], b"")).await;
         let (client, repository) = client_with(&server, |_, host| {
-            host.credential = Some(Credential::password("alice", "hunter2"))
+            host.credential = Some(Credential::password("alice", "hunter2"));
         });
         let error = pull(&client, &repository, &bytes).await.unwrap_err();
         assert!(matches!(error.kind, ErrorKind::Wrong(_)), "{error}");
@@ -478,6 +478,8 @@ async fn identity_tokens_are_exchanged() {
     );
 }
 
+static LARGE: [u8; (1 << 20) + 1] = [b' '; (1 << 20) + 1];
+
 #[tokio::test]
 async fn authentication_that_leads_nowhere_ends() {
     let check = async |challenge: String,
@@ -515,7 +517,6 @@ async fn authentication_that_leads_nowhere_ends() {
     assert!(wrong(check(bearer(), br#"{"token": "a\nb"}"#, 200, false, 2).await));
     assert!(wrong(check(bearer(), b"", 302, false, 2).await));
     assert!(wrong(check(bearer(), b"", 503, false, 5).await));
-    static LARGE: [u8; (1 << 20) + 1] = [b' '; (1 << 20) + 1];
     assert!(wrong(check(bearer(), &LARGE, 200, false, 2).await));
     for realm in [
         "https://example.com/token",
@@ -808,4 +809,35 @@ async fn a_proxy_is_used_where_the_caller_gives_one() {
     let seen = proxy.seen();
     assert_eq!(seen[0].path, "http://registry.example/v2/app/manifests/1");
     assert!(seen[0].header("proxy-authorization").is_some());
+}
+
+#[tokio::test]
+async fn a_tag_is_resolved_with_and_without_the_registrys_help() {
+    for (status, headers, expected) in [
+        // The length is that of the manifest that a HEAD does not send.
+        (
+            200,
+            vec![("docker-content-digest", digest_of(b"x").to_string())],
+            Ok((digest_of(b"x"), 1)),
+        ),
+        (200, vec![], Ok((digest_of(MANIFEST), 2))),
+        (200, vec![("docker-content-digest", "sha256:short".to_owned())], Err(2)),
+        (404, vec![], Err(1)),
+    ] {
+        let server = Hostile::start(move |request, _| {
+            let mut all: Vec<(&str, &str)> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            all.push(("content-length", "19"));
+            answer(
+                status,
+                &all,
+                if request.method == "HEAD" || status != 200 { b"" } else { MANIFEST },
+            )
+        })
+        .await;
+        let (client, repository) = client(&server);
+        let found = client.resolve(&repository, "1").await;
+        let requests = server.seen().len();
+        assert_eq!(found.map(|digest| (digest, requests)).map_err(|_| requests), expected);
+    }
 }
