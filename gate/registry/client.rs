@@ -42,7 +42,8 @@ impl Client {
     pub fn new(options: Options) -> Result<Self, RegistryError> {
         let failed =
             |host: &str, kind| RegistryError::new(format!("the settings for {host}"), kind);
-        let hosts: Vec<String> = options.hosts.keys().cloned().collect();
+        let mirrors = options.hosts.values().flat_map(|host| &host.mirrors);
+        let hosts: Vec<String> = options.hosts.keys().chain(mirrors).cloned().collect();
         let client = Self(Arc::new(Shared {
             options,
             profiles: Mutex::new(HashMap::new()),

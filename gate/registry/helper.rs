@@ -126,8 +126,8 @@ fn talk(child: &mut Child, input: &str, end: Instant) -> io::Result<(ExitStatus,
     }
 }
 
-#[cfg(test)]
 #[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 

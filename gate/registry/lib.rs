@@ -41,6 +41,8 @@ mod repository;
 mod retry;
 mod sigv4;
 mod token;
+#[cfg(test)]
+mod trust_tests;
 
 pub use address::AddressPolicy;
 pub use aws::{Aws, ReadText, Variable};
