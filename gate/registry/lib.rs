@@ -20,13 +20,13 @@ mod ecr;
 mod engine;
 mod error;
 mod exchange;
-mod helper;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod hostile_tests;
 mod listing;
 mod login;
+mod login_helper;
 mod manifest;
 mod options;
 mod profile;
