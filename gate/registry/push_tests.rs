@@ -82,6 +82,22 @@ async fn blobs_in_one_piece_and_in_several() {
 }
 
 #[tokio::test]
+async fn a_registry_may_ask_for_larger_pieces_within_reason() {
+    for (least, requests) in [("9000000", Some(3)), ("nonsense", Some(5)), ("99999999999", None)] {
+        let server = Hostile::start(registry(Arc::default(), move |request, _| {
+            let headers =
+                [("location", "/v2/team/app/blobs/uploads/1"), ("oci-chunk-min-length", least)];
+            (request.method == "POST").then(|| answer(202, &headers, b""))
+        }))
+        .await;
+        let (client, repository) = client(&server);
+        let pushed = client.push_blob(&repository, &upload(LARGE), None).await;
+        assert_eq!(pushed.is_ok(), requests.is_some(), "{least} {pushed:?}");
+        assert_eq!(server.seen().len(), requests.unwrap_or(2), "{least}");
+    }
+}
+
+#[tokio::test]
 async fn a_piece_whose_answer_is_lost_is_not_sent_twice() {
     // The piece arrived and the answer did not; or neither arrived.
     for arrives in [true, false] {
