@@ -190,8 +190,8 @@ impl Client {
         }
         let mut location = self.location(&doing, repository, &answer, &call).await?;
         let size = upload.descriptor.size;
-        let least = answer.header("oci-chunk-min-length").and_then(|text| text.trim().parse().ok());
-        let room = least.unwrap_or(0).max(PIECE);
+        let asked = answer.header("oci-chunk-min-length").and_then(|text| text.trim().parse().ok());
+        let room = asked.unwrap_or(0).max(PIECE);
         if room > LARGEST_PIECE {
             return Err(failed(ErrorKind::TooLarge(format!("{LARGEST_PIECE} bytes in one piece"))));
         }
