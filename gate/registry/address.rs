@@ -78,8 +78,9 @@ fn reach6(address: Ipv6Addr) -> Reach {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Reach::Loopback,
         // NAT64 (RFC 6052, RFC 8215) and 6to4 (RFC 3056) carry an IPv4 address: it is the one that is reached.
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => reach4(joined(high, low)),
-        [0x2002, high, low, ..] => reach4(joined(high, low)),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            reach4(joined(high, low))
+        }
         // Amazon's and Google's metadata services live inside the private range.
         [0xfd00, 0xec2, ..]
         | [0xfd20, 0xce, ..]

@@ -78,7 +78,7 @@ impl Client {
                 }
             }
             let own = serde_json::to_value(entry).unwrap_or(Value::Null);
-            if missing(&seen, &own["digest"]) {
+            if missing(&seen, &Value::from(entry.digest.as_str())) {
                 seen.push(own);
             }
             let before = entries.len();

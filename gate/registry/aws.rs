@@ -11,6 +11,7 @@ use crate::{
     aws_call::{AwsCall, plain},
     client::Client,
     error::ErrorKind,
+    exchange::form,
     options::Secret,
     sigv4::Keys,
 };
@@ -122,14 +123,14 @@ impl Client {
         let session = aws.get("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "secgate".to_owned());
         let default = format!("https://sts.{region}.{}/", domain(region));
         let url = endpoint(aws, "AWS_ENDPOINT_URL_STS", &default)?;
-        let mut form = Url::parse("form:").expect("a constant address");
-        form.query_pairs_mut()
-            .append_pair("Action", "AssumeRoleWithWebIdentity")
-            .append_pair("Version", "2011-06-15")
-            .append_pair("RoleArn", role)
-            .append_pair("RoleSessionName", &session)
-            .append_pair("WebIdentityToken", token.trim());
-        let body = form.query().unwrap_or_default().as_bytes().to_vec();
+        let body = form(&[
+            ("Action", "AssumeRoleWithWebIdentity"),
+            ("Version", "2011-06-15"),
+            ("RoleArn", role),
+            ("RoleSessionName", &session),
+            ("WebIdentityToken", token.trim()),
+        ])
+        .into_bytes();
         let headers = [plain("content-type", "application/x-www-form-urlencoded")];
         let call = AwsCall {
             method: Method::POST,

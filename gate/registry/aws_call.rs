@@ -82,7 +82,7 @@ impl Client {
                     Fault::Final(kind)
                 })
             };
-            let until = call.end.min(Instant::now() + options.bounds.idle);
+            let until = call.end.min(self.end(options.bounds.idle));
             let fault = match tokio::time::timeout_at(until.into(), once).await {
                 Ok(Ok(bytes)) => return Ok(bytes),
                 Ok(Err(fault)) => fault,

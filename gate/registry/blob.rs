@@ -12,7 +12,7 @@ use crate::{
     client::Client,
     error::{ErrorKind, RegistryError, cause},
     exchange::To,
-    manifest::CONTENT_DIGEST,
+    manifest::{CONTENT_DIGEST, hex},
     repository::{Repository, is_digest},
     retry::{Fault, Tries},
 };
@@ -62,7 +62,7 @@ impl Client {
             let kind = ErrorKind::Input(format!("`{digest}` is no digest of a known algorithm"));
             return Err(RegistryError::new(format!("reading a blob of {repository}"), kind));
         }
-        self.from_any(repository, async |repository| {
+        self.ask_each(repository, async |repository| {
             let bounds = self.options().bounds;
             let mut blob = Blob {
                 client: self.clone(),
@@ -113,7 +113,6 @@ impl Client {
 
 /// Whether a digest of either registered algorithm is the one of these bytes.
 fn hashed(digest: &str, bytes: &[u8]) -> bool {
-    let hex = |hash: &[u8]| hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     match digest.split_once(':') {
         Some(("sha256", wanted)) => wanted == hex(&Sha256::digest(bytes)),
         Some(("sha512", wanted)) => wanted == hex(&Sha512::digest(bytes)),

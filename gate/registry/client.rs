@@ -42,7 +42,8 @@ impl Client {
     pub fn new(options: Options) -> Result<Self, RegistryError> {
         let failed =
             |host: &str, kind| RegistryError::new(format!("the settings for {host}"), kind);
-        let hosts: Vec<String> = options.hosts.keys().cloned().collect();
+        let mirrors = options.hosts.values().flat_map(|host| &host.mirrors);
+        let hosts: Vec<String> = options.hosts.keys().chain(mirrors).cloned().collect();
         let client = Self(Arc::new(Shared {
             options,
             profiles: Mutex::new(HashMap::new()),
@@ -111,7 +112,7 @@ impl Client {
 
     /// Asks the mirrors of a repository's registry in their order and then the registry itself. What the last one says, the
     /// registry itself, is the answer when none of them has it: a mirror that knows nothing proves nothing.
-    pub(crate) async fn from_any<T, F: Future<Output = Result<T, RegistryError>>>(
+    pub(crate) async fn ask_each<T, F: Future<Output = Result<T, RegistryError>>>(
         &self,
         repository: &Repository,
         ask: impl Fn(Repository) -> F,

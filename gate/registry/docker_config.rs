@@ -91,6 +91,10 @@ impl DockerConfig {
         if bytes.len() > MAX_CONFIG {
             return Err(ConfigError::TooLarge);
         }
+        // A list would be taken for the fields in order, and an empty one for a file without logins.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ConfigError::Syntax { line: 1, column: 1 });
+        }
         let wire: Wire = serde_json::from_slice(bytes)
             .map_err(|error| ConfigError::Syntax { line: error.line(), column: error.column() })?;
         let mut logins = BTreeMap::new();
@@ -281,6 +285,8 @@ mod tests {
                 .is_err_and(|error| !error.to_string().contains("hunter2"))
         );
         assert_eq!(DockerConfig::parse(&vec![b' '; MAX_CONFIG + 1]), Err(ConfigError::TooLarge));
+        assert!(DockerConfig::parse(b"[]").is_err());
+        assert!(DockerConfig::parse(b"").is_err());
         assert!(DockerConfig::parse("[".repeat(100_000).as_bytes()).is_err());
         let shown = format!(
             "{:?}",

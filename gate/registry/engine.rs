@@ -32,17 +32,21 @@ pub struct Engine {
 
 /// What an engine says of an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(rename_all = "PascalCase")]
 pub struct EngineImage {
     /// The digest of its configuration, or of its manifest where the engine keeps images as containerd does.
     pub id: String,
     /// `name:tag`.
+    #[serde(default)]
     pub repo_tags: Option<Vec<String>>,
     /// `name@sha256:…`, as it was pulled or pushed.
+    #[serde(default)]
     pub repo_digests: Option<Vec<String>>,
     /// `linux`, …
+    #[serde(default)]
     pub os: String,
     /// `amd64`, …
+    #[serde(default)]
     pub architecture: String,
 }
 

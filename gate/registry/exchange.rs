@@ -179,13 +179,11 @@ impl Client {
             } else {
                 self.options().bounds.operation
             };
-            let response = match tokio::time::timeout(wait, request.send()).await {
-                Ok(sent) => sent.map_err(transport_fault)?,
-                Err(_) => {
-                    let message = format!("no answer in {} s", wait.as_secs());
-                    return Err(Fault::Passing(ErrorKind::Slow(message), None));
-                }
+            let Ok(sent) = tokio::time::timeout(wait, request.send()).await else {
+                let message = format!("no answer in {} s", wait.as_secs());
+                return Err(Fault::Passing(ErrorKind::Slow(message), None));
             };
+            let response = sent.map_err(transport_fault)?;
             if !(reads && matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308)) {
                 return Ok((response, own));
             }
@@ -247,6 +245,13 @@ pub(crate) fn next_hop(base: &Url, from: &Url, location: &str) -> Result<Url, St
         ));
     }
     Ok(url)
+}
+
+/// Pairs as a form or query writes them (WHATWG URL, `application/x-www-form-urlencoded`).
+pub(crate) fn form(pairs: &[(&str, &str)]) -> String {
+    let mut url = Url::parse("form:").expect("a constant address");
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
 }
 
 fn status_fault(status: StatusCode, response: &Response, own: bool) -> Fault {

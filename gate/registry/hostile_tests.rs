@@ -2,7 +2,6 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,24 +9,23 @@ use secgate_formats::oci::Descriptor;
 use secgate_source::{MAX_MANIFEST, Wanted};
 
 use crate::{
-    AddressPolicy, Bounds, Client, Credential, ErrorKind, HostOptions, Options, RegistryError,
-    Repository, Transport,
+    Bounds, Client, ErrorKind, HostOptions, Options, RegistryError, Repository, Transport,
     hostile::{Hostile, Request, Step, answer},
     manifest::digest_of,
 };
 
-const MANIFEST: &[u8] = br#"{"schemaVersion":2}"#;
+pub(crate) const MANIFEST: &[u8] = br#"{"schemaVersion":2}"#;
 
-fn quick() -> Bounds {
+pub(crate) fn quick() -> Bounds {
     Bounds {
         connect: Duration::from_secs(5),
-        idle: Duration::from_millis(400),
-        operation: Duration::from_secs(5),
-        blob: Duration::from_secs(10),
+        idle: Duration::from_secs(5),
+        operation: Duration::from_secs(20),
+        blob: Duration::from_secs(20),
         tries: 4,
         pause: Duration::from_millis(4),
         longest_pause: Duration::from_millis(40),
-        window: Duration::from_millis(300),
+        window: Duration::from_secs(5),
         least_bytes: 1000,
         resumes: 20,
     }
@@ -41,11 +39,11 @@ fn options(server: &Hostile, change: impl FnOnce(&mut Options, &mut HostOptions)
     options
 }
 
-fn client(server: &Hostile) -> (Client, Repository) {
+pub(crate) fn client(server: &Hostile) -> (Client, Repository) {
     client_with(server, |_, _| {})
 }
 
-fn client_with(
+pub(crate) fn client_with(
     server: &Hostile,
     change: impl FnOnce(&mut Options, &mut HostOptions),
 ) -> (Client, Repository) {
@@ -53,11 +51,11 @@ fn client_with(
     (client, Repository::new(&server.host(), "team/app").unwrap())
 }
 
-fn tag() -> Wanted {
+pub(crate) fn tag() -> Wanted {
     Wanted::Tag("1".to_owned())
 }
 
-fn body(length: usize) -> Vec<u8> {
+pub(crate) fn body(length: usize) -> Vec<u8> {
     (0..length).map(|n| u8::try_from(n * 7 % 251).unwrap()).collect()
 }
 
@@ -69,7 +67,7 @@ fn descriptor(bytes: &[u8]) -> Descriptor {
     }
 }
 
-async fn pull(
+pub(crate) async fn pull(
     client: &Client,
     repository: &Repository,
     bytes: &[u8],
@@ -97,8 +95,8 @@ fn part(request: &Request, bytes: &[u8], cut: usize) -> Vec<Step> {
 #[tokio::test]
 async fn a_cut_blob_is_continued_where_it_ended() {
     let bytes = body(100_000);
-    let served = bytes.clone();
-    let server = Hostile::start(move |request, _| part(request, &served, 30_000)).await;
+    let content = bytes.clone();
+    let server = Hostile::start(move |request, _| part(request, &content, 30_000)).await;
     let (client, repository) = client(&server);
     assert_eq!(pull(&client, &repository, &bytes).await.unwrap(), bytes);
     let ranges: Vec<_> = server.seen().iter().map(Request::range).collect();
@@ -108,12 +106,12 @@ async fn a_cut_blob_is_continued_where_it_ended() {
 #[tokio::test]
 async fn a_cut_blob_is_continued_though_the_server_begins_anew() {
     let bytes = body(50_000);
-    let served = bytes.clone();
+    let content = bytes.clone();
     let server = Hostile::start(move |_, before| {
-        let length = served.len();
+        let length = content.len();
         let to = ((before + 1) * 20_000).min(length);
         let head = format!("HTTP/1.1 200 x\r\ncontent-length: {length}\r\n\r\n");
-        vec![Step::Bytes([head.as_bytes(), &served[..to]].concat())]
+        vec![Step::Bytes([head.as_bytes(), &content[..to]].concat())]
     })
     .await;
     let (client, repository) = client(&server);
@@ -128,9 +126,9 @@ async fn cuts_at_every_phase_are_survived() {
     let whole = format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\n\r\n", bytes.len()).into_bytes();
     let whole = [whole, bytes.clone()].concat();
     for cut in [0, 1, 9, 20, 40, 41, 60, 500, whole.len() - 1] {
-        let (served, all) = (whole.clone(), bytes.clone());
+        let (content, all) = (whole.clone(), bytes.clone());
         let server = Hostile::start(move |request, before| match before {
-            0 => vec![Step::Bytes(served[..cut].to_vec())],
+            0 => vec![Step::Bytes(content[..cut].to_vec())],
             _ => part(request, &all, usize::MAX >> 1),
         })
         .await;
@@ -140,9 +138,9 @@ async fn cuts_at_every_phase_are_survived() {
     }
     let whole = [b"HTTP/1.1 200 x\r\ncontent-length: 19\r\n\r\n", MANIFEST].concat();
     for cut in 0..whole.len() {
-        let served = whole.clone();
+        let content = whole.clone();
         let server = Hostile::start(move |_, before| {
-            vec![Step::Bytes(if before == 0 { served[..cut].to_vec() } else { served.clone() })]
+            vec![Step::Bytes(if before == 0 { content[..cut].to_vec() } else { content.clone() })]
         })
         .await;
         let (client, repository) = client(&server);
@@ -164,13 +162,13 @@ async fn parts_that_are_not_the_rest_are_refused() {
         ("another entity", |_, bytes| answer(200, &[("etag", "\"other\"")], bytes)),
     ];
     for (name, lie) in lies {
-        let served = bytes.clone();
+        let content = bytes.clone();
         let server = Hostile::start(move |request, before| {
             if before == 0 {
                 let head = "HTTP/1.1 200 x\r\netag: \"first\"\r\ncontent-length: 10000\r\n\r\n";
-                return vec![Step::Bytes([head.as_bytes(), &served[..4000]].concat())];
+                return vec![Step::Bytes([head.as_bytes(), &content[..4000]].concat())];
             }
-            lie(request, &served)
+            lie(request, &content)
         })
         .await;
         let (client, repository) = client(&server);
@@ -282,6 +280,8 @@ async fn slow_bodies_end() {
     ] {
         let server = Hostile::start(move |_, _| steps.clone()).await;
         let (client, repository) = client_with(&server, |options, _| {
+            options.bounds.idle = Duration::from_millis(400);
+            options.bounds.window = Duration::from_millis(300);
             options.bounds.resumes = 3;
             options.bounds.blob = Duration::from_secs(2);
         });
@@ -337,208 +337,6 @@ async fn manifests_are_bounded_and_the_ones_asked_for() {
     let error = client.manifest(&repository, &tag()).await.unwrap_err();
     assert!(matches!(error.kind, ErrorKind::Wrong(_)), "{error}");
     assert_eq!(server.seen()[0].header("accept-encoding"), Some("identity"));
-}
-
-#[tokio::test]
-async fn redirects_to_where_nobody_may_be_sent() {
-    for location in [
-        "http://169.254.169.254/latest/meta-data/",
-        "https://169.254.169.254/x",
-        "https://[::ffff:169.254.169.254]/x",
-        "https://10.0.0.1/x",
-        "https://127.0.0.2:1/x",
-        "https://localhost:1/x",
-        "https://[::1]:1/x",
-        "http://example.com/x",
-        "ftp://127.0.0.1/x",
-        "https://user:secret@example.com/x",
-    ] {
-        let server = Hostile::start(move |_, _| answer(307, &[("location", location)], b"")).await;
-        let (client, repository) = client(&server);
-        for error in [
-            client.manifest(&repository, &tag()).await.unwrap_err(),
-            pull(&client, &repository, b"x").await.unwrap_err(),
-        ] {
-            assert!(matches!(error.kind, ErrorKind::Refused(_)), "{location}: {error}");
-            assert!(!error.to_string().contains("secret"), "{error}");
-        }
-        assert_eq!(server.seen().len(), 2, "{location}");
-    }
-    let server = Hostile::start(|_, _| answer(302, &[("location", "/again")], b"")).await;
-    let (client, repository) = client(&server);
-    let error = client.manifest(&repository, &tag()).await.unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::Refused(_)), "{error}");
-    assert_eq!(server.seen().len(), 6);
-}
-
-#[tokio::test]
-async fn credentials_stay_with_the_registry() {
-    let bytes = body(1_000);
-    let served = bytes.clone();
-    let storage = Hostile::start(move |_, _| answer(200, &[], &served)).await;
-    let location = format!("http://127.0.0.1:{}/signed?x=1", storage.port);
-    let server = Hostile::start(move |request, _| match request.header("authorization") {
-        None => answer(401, &[("www-authenticate", "Basic realm=x")], b""),
-        Some(_) => answer(307, &[("location", &location)], b""),
-    })
-    .await;
-    let (client, repository) = client_with(&server, |_, host| {
-        host.credential = Some(Credential::password("alice", "hunter2"))
-    });
-    assert_eq!(pull(&client, &repository, &bytes).await.unwrap(), bytes);
-    assert_eq!(
-        server.seen().last().unwrap().header("authorization"),
-        Some("Basic YWxpY2U6aHVudGVyMg==")
-    );
-    let seen = storage.seen();
-    assert_eq!(seen.len(), 1);
-    assert_eq!(seen[0].header("authorization"), None);
-    // What is not the registry's own word says nothing about credentials or images.
-    for status in [401, 403, 404] {
-        let storage = Hostile::start(move |_, _| {
-            answer(status, &[("www-authenticate", "Basic realm=x")], b"")
-        })
-        .await;
-        let location = format!("http://127.0.0.1:{}/x", storage.port);
-        let server = Hostile::start(move |_, _| answer(307, &[("location", &location)], b"")).await;
-        let (client, repository) = client_with(&server, |_, host| {
-            host.credential = Some(Credential::password("alice", "hunter2"))
-        });
-        let error = pull(&client, &repository, &bytes).await.unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Wrong(_)), "{error}");
-        assert_eq!(storage.seen().len(), 1);
-    }
-}
-
-#[tokio::test]
-async fn tokens_are_got_kept_and_renewed() {
-    let server = Hostile::start(|request, before| {
-        if request.path.starts_with("/token") {
-            return answer(
-                200,
-                &[],
-                format!(r#"{{"token": "t{before}", "expires_in": 300}}"#).as_bytes(),
-            );
-        }
-        // The first token is good for two requests, as if it had been withdrawn then.
-        match request.header("authorization") {
-            Some("Bearer t1") if before < 4 => answer(200, &[], MANIFEST),
-            Some("Bearer t5") => answer(200, &[], MANIFEST),
-            _ => answer(
-                401,
-                &[(
-                    "www-authenticate",
-                    r#"Bearer realm="/token",service="reg",scope="repository:team/app:pull""#,
-                )],
-                b"",
-            ),
-        }
-    })
-    .await;
-    let (client, repository) =
-        client_with(&server, |_, host| host.credential = Some(Credential::password("al ice", "p")));
-    for _ in 0..3 {
-        client.manifest(&repository, &tag()).await.unwrap();
-    }
-    let seen = server.seen();
-    let tokens: Vec<_> = seen.iter().filter(|request| request.path.starts_with("/token")).collect();
-    assert_eq!(tokens.len(), 2);
-    assert_eq!(
-        tokens[0].path,
-        "/token?service=reg&scope=repository%3Ateam%2Fapp%3Apull&client_id=secgate&account=al+ice"
-    );
-    assert_eq!(tokens[0].header("authorization"), Some("Basic YWwgaWNlOnA="));
-    assert_eq!(seen.len(), 7);
-}
-
-#[tokio::test]
-async fn identity_tokens_are_exchanged() {
-    let server = Hostile::start(|request, _| {
-        if request.path.starts_with("/token") {
-            return answer(200, &[], br#"{"access_token": "good"}"#);
-        }
-        match request.header("authorization") {
-            Some("Bearer good") => answer(200, &[], MANIFEST),
-            _ => {
-                answer(401, &[("www-authenticate", "Bearer realm=\"/token\",service=\"r g\"")], b"")
-            }
-        }
-    })
-    .await;
-    let (client, repository) = client_with(&server, |_, host| {
-        host.credential = Some(Credential::Identity(crate::Secret::new("re&fresh")));
-    });
-    client.manifest(&repository, &tag()).await.unwrap();
-    let seen = server.seen();
-    let token = seen.iter().find(|request| request.path == "/token").unwrap();
-    assert_eq!(token.method, "POST");
-    assert_eq!(
-        String::from_utf8_lossy(&token.body),
-        "grant_type=refresh_token&client_id=secgate&service=r+g&scope=repository%3Ateam%2Fapp%3Apull&refresh_token=re%26fresh"
-    );
-}
-
-#[tokio::test]
-async fn authentication_that_leads_nowhere_ends() {
-    let check = async |challenge: String,
-                       token: &'static [u8],
-                       status: u16,
-                       credential: bool,
-                       requests: usize| {
-        let server = Hostile::start(move |request, _| {
-            if request.path.starts_with("/token") {
-                return answer(status, &[], token);
-            }
-            answer(401, &[("www-authenticate", &challenge)], b"")
-        })
-        .await;
-        let (client, repository) = client_with(&server, |_, host| {
-            host.credential = credential.then(|| Credential::password("alice", "hunter2"));
-        });
-        let error = client.manifest(&repository, &tag()).await.unwrap_err();
-        assert_eq!(server.seen().len(), requests, "{error}");
-        assert!(!error.to_string().contains("hunter2"), "{error}");
-        error.kind
-    };
-    let bearer = || r#"Bearer realm="/token""#.to_owned();
-    let unauthorized = |kind| matches!(kind, ErrorKind::Unauthorized(_));
-    let refused = |kind| matches!(kind, ErrorKind::Refused(_));
-    let wrong = |kind| matches!(kind, ErrorKind::Wrong(_) | ErrorKind::TooLarge(_));
-    assert!(unauthorized(check(bearer(), br#"{"token": "t"}"#, 200, true, 3).await));
-    assert!(unauthorized(check("Basic realm=x".to_owned(), b"", 200, true, 2).await));
-    assert!(unauthorized(check("Basic realm=x".to_owned(), b"", 200, false, 1).await));
-    assert!(unauthorized(check("Negotiate".to_owned(), b"", 200, true, 1).await));
-    assert!(unauthorized(check(bearer(), b"", 401, true, 2).await));
-    assert!(unauthorized(check(bearer(), b"", 403, false, 2).await));
-    assert!(wrong(check(bearer(), b"{}", 200, false, 2).await));
-    assert!(wrong(check(bearer(), b"not json", 200, false, 2).await));
-    assert!(wrong(check(bearer(), br#"{"token": "a\nb"}"#, 200, false, 2).await));
-    assert!(wrong(check(bearer(), b"", 302, false, 2).await));
-    assert!(wrong(check(bearer(), b"", 503, false, 5).await));
-    static LARGE: [u8; (1 << 20) + 1] = [b' '; (1 << 20) + 1];
-    assert!(wrong(check(bearer(), &LARGE, 200, false, 2).await));
-    for realm in [
-        "https://example.com/token",
-        "http://example.com/token",
-        "https://10.0.0.1/token",
-        "https://169.254.169.254/",
-    ] {
-        assert!(
-            refused(check(format!("Bearer realm=\"{realm}\""), b"", 200, true, 1).await),
-            "{realm}"
-        );
-    }
-    for realm in [
-        "http://example.com/token",
-        "https://10.0.0.1/token",
-        "https://169.254.169.254/",
-        "https://localhost:1/",
-    ] {
-        assert!(
-            refused(check(format!("Bearer realm=\"{realm}\""), b"", 200, false, 1).await),
-            "{realm}"
-        );
-    }
 }
 
 #[tokio::test]
@@ -678,80 +476,6 @@ async fn mirrors_first_and_then_the_registry() {
 }
 
 #[tokio::test]
-async fn a_registry_on_this_machine_may_speak_plain_http_and_no_other_may() {
-    let server = Hostile::start(|_, _| answer(200, &[], MANIFEST)).await;
-    let safe = Options { bounds: quick(), ..Options::default() };
-    let client = Client::new(safe.clone()).unwrap();
-    for host in [server.host(), format!("localhost:{}", server.port)] {
-        let repository = Repository::new(&host, "app").unwrap();
-        assert!(client.manifest(&repository, &tag()).await.is_ok(), "{host}");
-    }
-    // The policy for hosts that strangers name.
-    let addresses = AddressPolicy { private_registry: false, allowed: Vec::new() };
-    let client = Client::new(Options { addresses, ..safe }).unwrap();
-    for host in [
-        server.host(),
-        format!("localhost:{}", server.port),
-        "10.0.0.1".to_owned(),
-        "[::1]:5000".to_owned(),
-    ] {
-        let error =
-            client.manifest(&Repository::new(&host, "app").unwrap(), &tag()).await.unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Refused(_)), "{host} {error}");
-    }
-    assert_eq!(server.count("/v2/app"), 2);
-}
-
-/// A server with a certificate of its own, and the certificate.
-fn certified() -> (tokio_rustls::TlsAcceptor, Vec<u8>) {
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    (Arc::new(config).into(), made.cert.pem().into_bytes())
-}
-
-#[tokio::test]
-async fn https_stays_https() {
-    let (acceptor, pem) = certified();
-    let plain = Hostile::start(|_, _| answer(200, &[], MANIFEST)).await;
-    let location = format!("http://127.0.0.1:{}/v2/app/manifests/1", plain.port);
-    let server = Hostile::start_tls(acceptor, move |request, _| {
-        if request.path.ends_with("/manifests/2") {
-            return answer(307, &[("location", &location)], b"");
-        }
-        if request.path.ends_with("/manifests/3") {
-            let challenge = format!("Bearer realm=\"{location}\"");
-            return answer(401, &[("www-authenticate", &challenge)], b"");
-        }
-        answer(200, &[], MANIFEST)
-    })
-    .await;
-    let repository = Repository::new(&server.host(), "app").unwrap();
-    let trusting =
-        Client::new(Options { bounds: quick(), authorities: pem, ..Options::default() }).unwrap();
-    assert!(trusting.manifest(&repository, &tag()).await.is_ok());
-    for tag in ["2", "3"] {
-        let error = trusting.manifest(&repository, &Wanted::Tag(tag.to_owned())).await.unwrap_err();
-        assert!(matches!(error.kind, ErrorKind::Refused(_)), "{error}");
-    }
-    assert_eq!(plain.seen().len(), 0);
-    // A certificate that nobody vouches for is not a reason to do without.
-    let strict = Client::new(Options { bounds: quick(), ..Options::default() }).unwrap();
-    let error = strict.manifest(&repository, &tag()).await.unwrap_err();
-    assert!(
-        matches!(&error.kind, ErrorKind::Unreachable(message) if message.contains("certificate")),
-        "{error}"
-    );
-}
-
-#[tokio::test]
 async fn settings_that_are_none_are_named() {
     let bad = [
         Options { authorities: b"no certificate".to_vec(), ..Options::default() },
@@ -808,4 +532,35 @@ async fn a_proxy_is_used_where_the_caller_gives_one() {
     let seen = proxy.seen();
     assert_eq!(seen[0].path, "http://registry.example/v2/app/manifests/1");
     assert!(seen[0].header("proxy-authorization").is_some());
+}
+
+#[tokio::test]
+async fn a_tag_is_resolved_with_and_without_the_registrys_help() {
+    for (status, headers, expected) in [
+        // The length is that of the manifest that a HEAD does not send.
+        (
+            200,
+            vec![("docker-content-digest", digest_of(b"x").to_string())],
+            Ok((digest_of(b"x"), 1)),
+        ),
+        (200, vec![], Ok((digest_of(MANIFEST), 2))),
+        (200, vec![("docker-content-digest", "sha256:short".to_owned())], Err(2)),
+        (404, vec![], Err(1)),
+    ] {
+        let server = Hostile::start(move |request, _| {
+            let mut all: Vec<(&str, &str)> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            all.push(("content-length", "19"));
+            answer(
+                status,
+                &all,
+                if request.method == "HEAD" || status != 200 { b"" } else { MANIFEST },
+            )
+        })
+        .await;
+        let (client, repository) = client(&server);
+        let found = client.resolve(&repository, "1").await;
+        let requests = server.seen().len();
+        assert_eq!(found.map(|digest| (digest, requests)).map_err(|_| requests), expected);
+    }
 }

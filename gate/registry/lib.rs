@@ -8,6 +8,8 @@ mod address;
 mod attach;
 mod aws;
 mod aws_call;
+#[cfg(test)]
+mod aws_tests;
 mod blob;
 mod challenge;
 mod client;
@@ -18,17 +20,19 @@ mod ecr;
 mod engine;
 mod error;
 mod exchange;
-mod helper;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
 mod hostile_tests;
 mod listing;
 mod login;
+mod login_helper;
 mod manifest;
 mod options;
 mod profile;
 mod push;
+#[cfg(test)]
+mod push_tests;
 #[cfg(test)]
 mod real_tests;
 mod realm;
@@ -37,6 +41,8 @@ mod repository;
 mod retry;
 mod sigv4;
 mod token;
+#[cfg(test)]
+mod trust_tests;
 
 pub use address::AddressPolicy;
 pub use aws::{Aws, ReadText, Variable};

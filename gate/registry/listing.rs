@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, num::NonZeroUsize};
 
-use reqwest::{
-    Url,
-    header::{ACCEPT, CONTENT_TYPE, HeaderValue, LINK},
-};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LINK};
 use secgate_formats::oci::{Descriptor, INDEX, Index};
 use secgate_model::Digest;
 use secgate_source::{MAX_MANIFEST, Wanted};
@@ -14,7 +11,7 @@ use serde::Deserialize;
 use crate::{
     client::Client,
     error::{ErrorKind, RegistryError},
-    exchange::{Answer, Call, To},
+    exchange::{Answer, Call, To, form},
     repository::{Repository, is_tag},
 };
 
@@ -86,11 +83,9 @@ impl Client {
         limit: NonZeroUsize,
     ) -> Result<Referrers, RegistryError> {
         let doing = format!("listing what is attached to {digest} in {repository}");
-        let mut url = Url::parse("path:/").expect("a constant address");
-        if let Some(kind) = artifact_type {
-            url.query_pairs_mut().append_pair("artifactType", kind);
-        }
-        let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let query = artifact_type
+            .map(|kind| format!("?{}", form(&[("artifactType", kind)])))
+            .unwrap_or_default();
         let path = format!("{}/referrers/{digest}{query}", repository.path());
         let mut call = self.reading(repository, doing.clone(), To::Path(path));
         call.headers.insert(ACCEPT, HeaderValue::from_static(INDEX[0]));
@@ -116,7 +111,7 @@ impl Client {
         if fallback {
             match self.manifest_of(repository, &Wanted::Tag(fallback_tag(digest))).await {
                 Ok(index) => {
-                    add(&mut manifests, &index.bytes, limit).map_err(|kind| pages.failed(kind))?
+                    add(&mut manifests, &index.bytes, limit).map_err(|kind| pages.failed(kind))?;
                 }
                 Err(error) if error.kind == ErrorKind::NotFound => {}
                 Err(error) => return Err(error),

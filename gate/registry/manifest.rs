@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use reqwest::{
     Method,
     header::{ACCEPT, CONTENT_TYPE, HeaderValue},
@@ -34,6 +36,14 @@ pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
     Digest::sha256(&Sha256::digest(bytes).into())
 }
 
+/// Bytes in lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// All types of manifests, and for what has another one, anything.
 fn accepted() -> HeaderValue {
     let types: Vec<&str> = oci::MANIFEST.into_iter().chain(oci::INDEX).collect();
@@ -53,7 +63,7 @@ impl Client {
         repository: &Repository,
         wanted: &Wanted,
     ) -> Result<Manifest, RegistryError> {
-        self.from_any(repository, async |repository| self.manifest_of(&repository, wanted).await)
+        self.ask_each(repository, async |repository| self.manifest_of(&repository, wanted).await)
             .await
     }
 
@@ -107,7 +117,7 @@ impl Client {
     ) -> Result<Digest, RegistryError> {
         let wanted = Wanted::Tag(tag.to_owned());
         let found = self
-            .from_any(repository, async |repository| self.head(&repository, &wanted).await)
+            .ask_each(repository, async |repository| self.head(&repository, &wanted).await)
             .await?;
         match found {
             Some(digest) => Ok(digest),
@@ -126,7 +136,6 @@ impl Client {
         let mut call = self.reading(repository, doing, To::Path(path));
         call.method = Method::HEAD;
         call.headers.insert(ACCEPT, accepted());
-        call.collect = Some(0);
         let answer = self.call(&call).await?;
         Ok(answer.header(CONTENT_DIGEST).and_then(|text| text.parse().ok()))
     }

@@ -26,6 +26,8 @@ use crate::{
 
 /// Larger blobs go in pieces of this size, of which one at a time is in memory.
 const PIECE: u64 = 8 << 20;
+/// A registry may ask for larger pieces (`OCI-Chunk-Min-Length`), up to this size.
+const LARGEST_PIECE: u64 = 64 << 20;
 /// How often an upload is begun anew.
 const ROUNDS: u32 = 3;
 
@@ -188,11 +190,16 @@ impl Client {
         }
         let mut location = self.location(&doing, repository, &answer, &call).await?;
         let size = upload.descriptor.size;
+        let asked = answer.header("oci-chunk-min-length").and_then(|text| text.trim().parse().ok());
+        let room = asked.unwrap_or(0).max(PIECE);
+        if room > LARGEST_PIECE {
+            return Err(failed(ErrorKind::TooLarge(format!("{LARGEST_PIECE} bytes in one piece"))));
+        }
         let mut source = Source::open(upload).map_err(failed)?;
         let mut sent = 0;
         let mut last = Bytes::new();
         loop {
-            let (read, piece) = source.piece().await.map_err(failed)?;
+            let (read, piece) = source.piece(room).await.map_err(failed)?;
             source = read;
             if sent + piece.len() as u64 > size {
                 return Err(failed(ErrorKind::Input(format!(
@@ -200,7 +207,7 @@ impl Client {
                 ))));
             }
             // What fits into one piece goes along with the end of the upload.
-            if size <= PIECE {
+            if size <= room {
                 last = piece;
                 break;
             }
@@ -393,10 +400,10 @@ impl Source {
     }
 
     /// The next piece, empty at the end. A file may be slow, so it is not read among the connections.
-    async fn piece(mut self) -> Result<(Self, Bytes), ErrorKind> {
+    async fn piece(mut self, room: u64) -> Result<(Self, Bytes), ErrorKind> {
         let read = tokio::task::spawn_blocking(move || {
             let mut piece = Vec::new();
-            let read = (&mut self.reader).take(PIECE).read_to_end(&mut piece);
+            let read = (&mut self.reader).take(room).read_to_end(&mut piece);
             self.hash.update(&piece);
             read.map(|_| (self, Bytes::from(piece)))
         });

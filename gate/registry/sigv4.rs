@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use reqwest::Url;
 use sha2::{Digest, Sha256};
 
-use crate::options::Secret;
+use crate::{manifest::hex, options::Secret};
 
 /// What Amazon knows somebody by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,10 +85,6 @@ fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text);
     mac.finalize().into_bytes().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Every segment is encoded once more than it stands in the address (everywhere but in S3).

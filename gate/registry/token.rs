@@ -18,7 +18,7 @@ use crate::{
     client::Client,
     credential::Credential,
     error::ErrorKind,
-    exchange::Call,
+    exchange::{Call, form},
     options::Secret,
     profile::{Profile, transport_fault},
     realm::check_realm,
@@ -248,14 +248,13 @@ fn ask(
     let mut url = realm.clone();
     if let Some(Credential::Identity(token)) = credential {
         // OAuth 2.0, RFC 6749 §6.
-        let mut form = Url::parse("form:").expect("a constant address");
-        form.query_pairs_mut()
-            .append_pair("grant_type", "refresh_token")
-            .append_pair("client_id", "secgate")
-            .append_pair("service", service)
-            .append_pair("scope", scope)
-            .append_pair("refresh_token", token.reveal());
-        let form = form.query().unwrap_or_default().to_owned();
+        let form = form(&[
+            ("grant_type", "refresh_token"),
+            ("client_id", "secgate"),
+            ("service", service),
+            ("scope", scope),
+            ("refresh_token", token.reveal()),
+        ]);
         return profile
             .http
             .post(url)

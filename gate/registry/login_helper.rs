@@ -126,7 +126,8 @@ fn talk(child: &mut Child, input: &str, end: Instant) -> io::Result<(ExitStatus,
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 
