@@ -265,8 +265,17 @@ fn entry(text: &str, at: Place, sink: &mut Sink<'_>) -> Option<Entry> {
             None
         }
         _ => {
-            let names = spdx::identifiers::LICENSES.iter().map(|license| license.name);
-            sink.unknown(at, "licence of SPDX's list", text, names);
+            let near = spdx::identifiers::LICENSES
+                .iter()
+                .find(|license| license.name.eq_ignore_ascii_case(text.trim()));
+            let hint = near.map_or_else(
+                || {
+                    "an id such as MIT, with `+` or WITH and an exception, or a LicenseRef-"
+                        .to_owned()
+                },
+                |license| format!("did you mean `{}`?", license.name),
+            );
+            sink.error_hint(at, format!("`{}` is not in SPDX's licence list", short(text)), hint);
             None
         }
     }
@@ -336,7 +345,7 @@ tests:
             let found = load(&text).unwrap_err().to_string();
             assert!(found.contains(expected), "{found}");
         };
-        check("{ allow: [MTI] }", "did you mean `MIT`?");
+        check("{ allow: [MTI] }", "`MTI` is not in SPDX's licence list");
         check("{ allow: [mit] }", "did you mean `MIT`?");
         check("{ deny: [MIT OR ISC] }", "`MIT OR ISC` is several licences");
         check("{ deny: [\"Foo-*\"] }", "no licence of SPDX's list begins as `Foo-*`");
