@@ -8,13 +8,14 @@ use std::{
 };
 
 /// What each crate may import of ours. `cli`, the package `secgate`, may import everything.
-const IMPORTS: [(&str, &[&str]); 15] = [
+const IMPORTS: [(&str, &[&str]); 16] = [
     ("model", &[]),
     ("formats", &[]),
     ("versions", &[]),
     ("source", &["model", "formats"]),
     ("registry", &["model", "formats", "source"]),
     ("inventory", &["model", "formats", "source", "versions"]),
+    ("license", &["model", "scan"]),
     ("scan", &["model", "source", "formats"]),
     ("advisory", &["model", "formats", "versions", "scan"]),
     ("code", &["model", "source", "scan"]),

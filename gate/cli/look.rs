@@ -4,6 +4,7 @@ use std::path::Path;
 
 use secgate_advisory::{Audit, AuditOptions, Database};
 use secgate_inventory::{CatalogError, take_inventory, take_sbom};
+use secgate_license::Licenses;
 use secgate_model::{Inventory, Location, Target, TargetKind, Unknown, UnknownKind};
 use secgate_scan::{Job, Ran, Scanner, run_scanners};
 use secgate_source::{Limits, Tree, head_revision, open_directory, open_revision, repository_top};
@@ -11,7 +12,7 @@ use secgate_source::{Limits, Tree, head_revision, open_directory, open_revision,
 use crate::{config::Config, exclude::Exclude, exit::Failure, settings::Settings};
 
 /// The scanners that this version has.
-pub(crate) const SCANNERS: [&str; 1] = ["audit"];
+pub(crate) const SCANNERS: [&str; 2] = ["audit", "licenses"];
 
 /// A target that has been looked at.
 pub(crate) struct Looked {
@@ -105,6 +106,10 @@ fn scan(
     let mut wanted: Vec<&dyn Scanner> = Vec::new();
     if scanners.contains(&"audit") {
         wanted.push(&audit);
+    }
+    // Only where a policy asks: a finding a package would flood every other report.
+    if scanners.contains(&"licenses") {
+        wanted.push(&Licenses);
     }
     let job = Job { target, tree, inventory: Some(inventory), now: settings.now };
     run_scanners(&wanted, &job)

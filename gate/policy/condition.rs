@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use secgate_model::{Confidence, Finding, Kind, Scope, Severity, Vulnerability};
 
 use crate::{
+    license::LicenseTest,
     package_pattern::PackagePattern,
     values::{Bound, Globs},
 };
@@ -67,6 +68,7 @@ pub(crate) enum Test {
     Informational(Informational),
     Confidence(Mask),
     Scanner(Vec<String>),
+    License(LicenseTest),
 }
 
 /// RustSec's classes of advisories that are not vulnerabilities.
@@ -131,6 +133,10 @@ impl Test {
                 component
                     .is_some_and(|purl| patterns.iter().any(|pattern| pattern.matches(purl)))
                     .into()
+            }
+            // The rule of a licence finding is its expression.
+            Self::License(test) => {
+                (finding.kind == Kind::Licence && test.objects(&finding.rule)).into()
             }
             Self::Path(globs) => {
                 let locations = &finding.locus.locations;
@@ -227,6 +233,7 @@ impl Test {
             Self::All(tests) | Self::Any(tests) => 5 + tests.iter().map(Self::cost).sum::<u32>(),
             Self::Rule(_) => 20,
             Self::Path(_) => 21,
+            Self::License(_) => 30,
             Self::Package(_) => 40,
         }
     }
@@ -246,6 +253,7 @@ impl Test {
         let all = Kind::ALL.into_iter().map(kind_bit).sum();
         match self {
             Self::Kind(mask) => *mask,
+            Self::License(_) => kind_bit(Kind::Licence),
             Self::All(tests) => tests.iter().map(Self::kinds).fold(all, |a, b| a & b),
             Self::Any(tests) => tests.iter().map(Self::kinds).fold(0, |a, b| a | b),
             Self::Not(test) => match &**test {
@@ -333,6 +341,7 @@ impl Test {
                     names(*mask, &CONFIDENCES.map(|c| (confidence_bit(c), confidence_name(c))))
                 )
             }
+            Self::License(test) => test.words(),
             Self::Scanner(names) => format!("seen by {}", names.join(" or ")),
         }
     }

@@ -14,6 +14,7 @@ mod explain;
 mod expression;
 mod expression_check;
 mod fields;
+mod license;
 mod link;
 mod load;
 mod notices;

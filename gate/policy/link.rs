@@ -147,7 +147,7 @@ fn stage(
                 let derived = Kind::ALL
                     .into_iter()
                     .filter(|kind| kinds & kind_bit(*kind) != 0)
-                    .filter_map(scanner_of);
+                    .map(scanner_of);
                 for scanner in derived {
                     if !scanners.iter().any(|other| other == scanner) {
                         scanners.push(scanner.to_owned());
@@ -169,10 +169,7 @@ fn stage(
                         .any(|(other, finds)| other == scanner && finds.contains(&kind))
             };
             if !scanners.iter().any(looks) {
-                let hint = scanner_of(kind).map_or_else(
-                    || "declare a tool that does in `tools`".to_owned(),
-                    |name| format!("add `{name}` to `scanners`"),
-                );
+                let hint = format!("add `{}` to `scanners`", scanner_of(kind));
                 sink.error_hint(
                     *at,
                     format!("no scanner of the stage `{}` looks for {kind} findings, which the rule `{name}` is about", draft.name),

@@ -348,7 +348,7 @@ impl Requirement {
 }
 
 /// The scanners of secgate and the kinds of finding that each may report.
-pub(crate) const SCANNERS: [(&str, &[Kind]); 8] = [
+pub(crate) const SCANNERS: [(&str, &[Kind]); 9] = [
     ("audit", &[Kind::Vulnerability]),
     ("image", &[Kind::Vulnerability, Kind::Secret, Kind::Config]),
     ("secrets", &[Kind::Secret]),
@@ -357,17 +357,18 @@ pub(crate) const SCANNERS: [(&str, &[Kind]); 8] = [
     ("dast", &[Kind::Web]),
     ("sign", &[Kind::Signature]),
     ("sbom", &[]),
+    ("licenses", &[Kind::Licence]),
 ];
 
-/// The scanner that looks for a kind of finding where a stage does not say. Nothing looks at licences yet.
-pub(crate) fn scanner_of(kind: Kind) -> Option<&'static str> {
-    Some(match kind {
+/// The scanner that looks for a kind of finding where a stage does not say.
+pub(crate) fn scanner_of(kind: Kind) -> &'static str {
+    match kind {
         Kind::Vulnerability => "audit",
         Kind::Secret => "secrets",
         Kind::Code => "code",
         Kind::Config => "config",
         Kind::Web => "dast",
         Kind::Signature => "sign",
-        Kind::Licence => return None,
-    })
+        Kind::Licence => "licenses",
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
     },
     diagnostic::{Place, Sink, short},
     fields::{self, Fields},
+    license::LicenseTest,
     package_pattern::PackagePattern,
     policy::Undecided,
     values::{Globs, read_age, read_bound},
@@ -33,6 +34,7 @@ pub(crate) const MATCH_FIELDS: &[&str] = &[
     "informational",
     "confidence",
     "scanner",
+    "license",
     "anyOf",
     "allOf",
     "not",
@@ -226,6 +228,7 @@ fn field(name: &str, node: &Node, refs: &mut ScannerRefs, sink: &mut Sink<'_>) -
             refs.extend(names.iter().map(|(text, at)| ((*text).to_owned(), *at)));
             Test::Scanner(names.into_iter().map(|(text, _)| text.to_owned()).collect())
         }
+        "license" => Test::License(LicenseTest::read(node, sink)?),
         "anyOf" => Test::Any(group(node, name, refs, sink)?),
         "allOf" => Test::All(group(node, name, refs, sink)?),
         "not" => Test::Not(Box::new(level(node, false, &mut Undecided::Match, refs, sink)?)),

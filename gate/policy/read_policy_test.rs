@@ -359,7 +359,7 @@ fn finding(node: &Node, index: usize, sink: &mut Sink<'_>) -> Option<(String, Fi
     let cwe = list("cwe", sink).iter().filter_map(|text| text.parse().ok()).collect();
     let scanner = map.text("scanner", sink).map(str::to_owned);
     let scanner =
-        scanner.or_else(|| crate::policy::scanner_of(kind?).map(str::to_owned)).unwrap_or_default();
+        scanner.or_else(|| Some(crate::policy::scanner_of(kind?).to_owned())).unwrap_or_default();
     let path = map.text("path", sink);
     let digest = digest::text(&label);
     let hex: String = digest.chars().skip("blake3:".len()).take(32).collect();

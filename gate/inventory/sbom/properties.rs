@@ -214,7 +214,7 @@ impl Told {
         let next = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
         // secgate tells the same places, and more of them, in its properties.
         if !self.own {
-            let place = Location { line, ..Location::file(path) };
+            let place = Location { line, ..Location::file(path.trim_start_matches('/')) };
             self.places.entry(next.saturating_add(1 << 20)).or_insert(place);
         }
     }

@@ -214,3 +214,19 @@ fn a_partial_sbom_in_a_tree_is_a_gap_of_the_tree() {
         assert_eq!(read.unknowns[0].kind, UnknownKind::Limit);
     }
 }
+
+/// The golden examples are fixed points: what is read from them is written as they are.
+#[test]
+fn the_golden_examples_are_what_is_written() {
+    let check = |format: &str, golden: &str| {
+        let read = take_sbom("sbom", golden.as_bytes()).unwrap().unwrap();
+        assert_eq!((read.packages.len(), read.unknowns.len(), read.files.len()), (3, 1, 3));
+        let made = write(&read, TargetKind::Image, format.parse().unwrap());
+        assert!(
+            made == golden.as_bytes(),
+            "{format} differs: run `cargo run -p secgate-inventory --example golden` and read the difference"
+        );
+    };
+    check("cyclonedx-json", include_str!("../../../reports/examples/sbom.cdx.json"));
+    check("spdx-json", include_str!("../../../reports/examples/sbom.spdx.json"));
+}

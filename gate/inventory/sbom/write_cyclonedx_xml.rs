@@ -187,12 +187,15 @@ impl Xml {
 /// Writes a text into an element or an attribute. What XML cannot hold, even escaped, is shown as a picture of itself (XML 1.0,
 /// production 2).
 fn escape(out: &mut String, text: &str) {
-    for c in text.chars() {
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
+            // Readers that bound declarations of name spaces before they parse, as secgate's own, count this word anywhere.
+            'x' if rest.as_str().starts_with("mlns") => out.push_str("&#120;"),
             _ => out.push(picture(c)),
         }
     }
@@ -215,10 +218,10 @@ mod tests {
     #[test]
     fn no_text_breaks_out_of_its_element() {
         let mut out = String::new();
-        escape(&mut out, "a<b>&\"c\"]]>\u{0}\u{1b}[31m\n\u{7f}\u{ffff}é");
+        escape(&mut out, "a<b>&\"c\"]]>\u{0}\u{1b}[31m\n\u{7f}\u{ffff}é xmlns");
         assert_eq!(
             out,
-            "a&lt;b&gt;&amp;&quot;c&quot;]]&gt;\u{2400}\u{241b}[31m\u{240a}\u{2421}\u{fffd}é"
+            "a&lt;b&gt;&amp;&quot;c&quot;]]&gt;\u{2400}\u{241b}[31m\u{240a}\u{2421}\u{fffd}é &#120;mlns"
         );
     }
 }
