@@ -7,6 +7,8 @@
 
 mod archive_store;
 mod archive_stream;
+#[cfg(test)]
+mod archive_tests;
 mod blobs;
 mod budget;
 mod directory;
