@@ -17,7 +17,7 @@ const IMPORTS: [(&str, &[&str]); 15] = [
     ("inventory", &["model", "formats", "source"]),
     ("scan", &["model", "source", "formats"]),
     ("advisory", &["model", "formats", "versions", "scan"]),
-    ("code", &["model", "source", "scan"]),
+    ("code", &["model", "formats", "source", "scan"]),
     ("dast", &["model", "scan"]),
     ("attest", &["model", "formats", "source", "registry", "scan"]),
     ("policy", &["model", "versions"]),
