@@ -35,10 +35,10 @@ pub use scan::{ImageRules, MAX_HITS, scan_image};
 /// Every rule, by id.
 pub const IMAGE_RULES: &[&dyn ImageRule] = &[
     &remote_add::RemoteAdd,
-    &engine_socket::EngineSocket,
-    &healthcheck::NoHealthcheck,
-    &floating_tag::FloatingTag,
     &piped_shell::PipedShell,
+    &engine_socket::EngineSocket,
+    &floating_tag::FloatingTag,
+    &healthcheck::NoHealthcheck,
     &remote_port::RemotePort,
     &root_user::RootUser,
     &secret_command::SecretCommand,

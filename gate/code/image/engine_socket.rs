@@ -7,7 +7,7 @@ use super::{
 
 /// The image asks for the socket of the engine that runs it.
 #[derive(Debug)]
-pub struct EngineSocket;
+pub(crate) struct EngineSocket;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-ENGINE-SOCKET",

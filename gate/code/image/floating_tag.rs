@@ -8,7 +8,7 @@ use super::{
 
 /// The image is named `latest`, or by no tag, which means the same.
 #[derive(Debug)]
-pub struct FloatingTag;
+pub(crate) struct FloatingTag;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-LATEST-TAG",

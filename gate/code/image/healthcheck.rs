@@ -7,7 +7,7 @@ use super::{
 
 /// Nobody can ask the image's health.
 #[derive(Debug)]
-pub struct NoHealthcheck;
+pub(crate) struct NoHealthcheck;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-NO-HEALTHCHECK",

@@ -12,7 +12,7 @@ use super::{
 
 /// A step runs what an address serves.
 #[derive(Debug)]
-pub struct PipedShell;
+pub(crate) struct PipedShell;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-CURL-SHELL",

@@ -8,7 +8,7 @@ use super::{
 
 /// A step adds what an address serves.
 #[derive(Debug)]
-pub struct RemoteAdd;
+pub(crate) struct RemoteAdd;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-ADD-URL",

@@ -7,7 +7,7 @@ use super::{
 
 /// The image exposes a port by which machines are governed from afar.
 #[derive(Debug)]
-pub struct RemotePort;
+pub(crate) struct RemotePort;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-REMOTE-PORT",

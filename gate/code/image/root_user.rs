@@ -7,7 +7,7 @@ use super::{
 
 /// The image runs as root.
 #[derive(Debug)]
-pub struct RootUser;
+pub(crate) struct RootUser;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-ROOT-USER",

@@ -9,7 +9,7 @@ use crate::secret::find_in_command;
 
 /// A command that the image runs, or one of its labels, holds a secret.
 #[derive(Debug)]
-pub struct SecretCommand;
+pub(crate) struct SecretCommand;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-SECRET-COMMAND",

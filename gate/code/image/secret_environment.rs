@@ -8,7 +8,7 @@ use super::{
 
 /// A variable of the image's environment holds a secret.
 #[derive(Debug)]
-pub struct SecretEnvironment;
+pub(crate) struct SecretEnvironment;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-SECRET-ENV",

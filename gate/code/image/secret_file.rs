@@ -9,7 +9,7 @@ use crate::secret::secrets_in_file;
 
 /// A file of the image holds a credential.
 #[derive(Debug)]
-pub struct SecretFile;
+pub(crate) struct SecretFile;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-SECRET-FILE",

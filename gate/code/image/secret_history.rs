@@ -12,7 +12,7 @@ use crate::secret::{Secret, find_in_command, find_in_value};
 
 /// A step of the image's history holds a secret.
 #[derive(Debug)]
-pub struct SecretHistory;
+pub(crate) struct SecretHistory;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-SECRET-HISTORY",

@@ -7,7 +7,7 @@ use super::{
 
 /// A program with raised rights that no distribution ships so.
 #[derive(Debug)]
-pub struct Setuid;
+pub(crate) struct Setuid;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-SETUID",

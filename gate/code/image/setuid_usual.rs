@@ -8,7 +8,7 @@ use super::{
 
 /// The programs with raised rights that distributions ship.
 #[derive(Debug)]
-pub struct SetuidUsual;
+pub(crate) struct SetuidUsual;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-SETUID-USUAL",

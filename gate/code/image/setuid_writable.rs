@@ -8,7 +8,7 @@ use super::{
 
 /// A program with raised rights that everybody may write.
 #[derive(Debug)]
-pub struct SetuidWritable;
+pub(crate) struct SetuidWritable;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-SETUID-WRITABLE",

@@ -11,7 +11,7 @@ use super::{
 
 /// Files that everybody may write.
 #[derive(Debug)]
-pub struct WorldWritable;
+pub(crate) struct WorldWritable;
 
 static ABOUT: RuleAbout = RuleAbout {
     id: "SG-IMG-WORLD-WRITABLE",

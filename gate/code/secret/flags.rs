@@ -9,7 +9,9 @@ const FORMS: &[&str] = &[
     // curl -u user:password, wget --user=…: the value has a colon.
     r#"\bcurl\s(?:[^;&|\n]|&[^&])*?\s?(?:-[a-zA-Z]*u|--user|--proxy-user|-U)[ =]?["']?[^\s:"'$;&|]+:(?P<secret>[^\s"';&|]+)"#,
     // --password VALUE, --token=VALUE, …
-    r#"\s--?(?:[a-z]+-)*(?:password|passwd|pass|passphrase|token|api-?key|secret|secret-key|client-secret|storepass|keypass)[ =]["']?(?P<secret>[^\s"';&|)-][^\s"';&|)]*)"#,
+    r#"\s--?(?P<before>(?:[a-z]+-)*)(?:password|passwd|pass|passphrase|token|api-?key|secret|secret-key|storepass|keypass|requirepass)[ =]["']?(?P<secret>[^\s"';&|)-][^\s"';&|)]{3,})"#,
+    // openssl … -passout pass:secret.
+    r#"\s-pass(?:in|out)?\s+["']?pass:(?P<secret>[^\s"';&|)]{4,})"#,
     // mysql -psecret, sshpass -p secret, docker login -p secret.
     r#"\b(?:mysql|mysqldump|mysqladmin|mariadb)\s(?:[^;&|\n]*?\s)?-p(?P<secret>[^\s"';&|]+)"#,
     r#"\bsshpass\s+-p\s*["']?(?P<secret>[^\s"';&|]+)"#,
@@ -27,12 +29,22 @@ static COMPILED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     FORMS.iter().map(|form| Regex::new(form).expect("a constant that a test compiles")).collect()
 });
 
+/// What stands before `password` in options that take none: `--disabled-password`, `--no-password`.
+const WITHOUT: [&str; 10] =
+    ["disabled", "no", "ask", "empty", "without", "prompt", "random", "show", "reset", "verify"];
+
 /// Where a command line holds a credential, in bytes.
 pub(crate) fn flags(command: &str) -> Vec<Range<usize>> {
     COMPILED
         .iter()
         .flat_map(|regex| regex.captures_iter(command))
+        .filter(|found| {
+            let before = found.name("before").map_or("", |before| before.as_str());
+            !before.split('-').any(|word| WITHOUT.contains(&word))
+        })
         .filter_map(|found| found.name("secret"))
+        // `docker build --secret id=token,src=…` names a secret and does not hold one.
+        .filter(|found| !["id=", "type="].iter().any(|start| found.as_str().starts_with(start)))
         .map(|found| found.range())
         .collect()
 }
@@ -56,6 +68,8 @@ mod tests {
         check("docker login -u me -p hunter2 r.example", &["hunter2"]);
         check("tool --password hunter2", &["hunter2"]);
         check("tool --auth-token=hunter2x", &["hunter2x"]);
+        check("openssl req -passout pass:hunter2 -x509", &["hunter2"]);
+        check("redis-server --requirepass hunter2", &["hunter2"]);
         check("curl -H \"Authorization: Bearer abc.def\" https://e.example", &["abc.def"]);
         check("curl -H 'PRIVATE-TOKEN: abcdef' https://e.example", &["abcdef"]);
         check("echo 'root:toor1' | chpasswd", &["toor1"]);
@@ -73,6 +87,10 @@ mod tests {
             "adduser --disabled-password app",
             "adduser --disabled-password --gecos '' app",
             "docker run -p 80:80 x",
+            "docker build --secret id=token,src=/x .",
+            "dotnet nuget push --api-key az x.nupkg",
+            "psql --no-password dbname",
+            "gpg --batch --passphrase '' --gen-key x",
             "mkdir -p /x",
             "curl -H 'Accept: x' https://e.example",
         ] {

@@ -42,6 +42,7 @@ const WORDS: &[&str] = &[
     "scram-sha-256",
     "trust",
     "auto",
+    "changeit",
 ];
 
 /// Parts that no real secret has, unless by a rare chance.

@@ -42,7 +42,7 @@ pub(crate) static TOKENS: &[Detector] = &[
         regex: r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b",
         examples: &[concat!(
             "github",
-            "_pat_dGlMoiyrlfxX1rTnyFf3vA_7NUtFOY6aF0kDQHBwtnOAmp48ddS880t0DnDzAtAIKzCYuheDByziCzzvOJ1N"
+            "_pat_dGlMoiyrlfxX1rTnyFf3vA_7NUtFOY6aF0kDQHBwtnOAmp48ddS880t0DnDzAtAIKzCYuheDByziCzzvOJ"
         )],
         negative: &["github_pat_short", "github_pat_<token>"],
         ..SURE
