@@ -18,7 +18,9 @@ mod tokens;
 pub use assignment::{Assigned, assignments};
 pub use base64::base64_decode;
 pub use detector::{DETECTORS, Detector};
-pub use find::{MAX_SECRETS, MAX_TEXT, Secret, Sort, find_in_command, find_in_text, find_in_value};
+pub use find::{
+    MAX_SECRETS, MAX_TEXT, Secret, Sort, find_in_command, find_in_text, find_in_value, scrubbed,
+};
 pub use mark::{Marker, redacted};
 pub use name::is_sensitive;
 pub use placeholder::is_placeholder;

@@ -39,9 +39,12 @@ impl ImageRule for EngineSocket {
         volumes
             .filter_map(|volume| socket(volume))
             .map(|socket| {
-                Hit::new("has the engine's socket as a volume", Place::Config("Volumes".to_owned()))
-                    .seen(format!("VOLUME {socket}"))
-                    .of(socket)
+                Hit::new(
+                    "The image has the engine's socket as a volume",
+                    Place::Config("Volumes".to_owned()),
+                )
+                .seen(format!("VOLUME {socket}"))
+                .of(socket)
             })
             .collect()
     }

@@ -32,8 +32,11 @@ impl ImageRule for FloatingTag {
             return Vec::new();
         }
         vec![
-            Hit::new("is named by the tag `latest`, which moves", Place::Config("Tag".to_owned()))
-                .seen(facts.target.name.clone()),
+            Hit::new(
+                "The image is named by the tag `latest`, which moves",
+                Place::Config("Tag".to_owned()),
+            )
+            .seen(facts.target.name.clone()),
         ]
     }
 }

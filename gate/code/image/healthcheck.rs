@@ -35,8 +35,8 @@ impl ImageRule for NoHealthcheck {
         let test = run.healthcheck.as_ref().and_then(|check| check.test.as_deref());
         let message = match test {
             _ if !names_a_program => return Vec::new(),
-            None | Some([]) => "has no HEALTHCHECK",
-            Some([word, ..]) if word == "NONE" => "switches its HEALTHCHECK off",
+            None | Some([]) => "The image has no HEALTHCHECK",
+            Some([word, ..]) if word == "NONE" => "The image switches its HEALTHCHECK off",
             Some(_) => return Vec::new(),
         };
         vec![Hit::new(message, Place::Config("Healthcheck".to_owned()))]

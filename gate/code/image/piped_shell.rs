@@ -53,7 +53,7 @@ impl ImageRule for PipedShell {
                     .is_some_and(|address| !address.to_ascii_lowercase().starts_with("https"));
                 let shown = address.map_or_else(|| "an address".to_owned(), without_credentials);
                 let place = Place::Step(*number, layer.clone());
-                let hit = Hit::new("runs a script straight from an address", place)
+                let hit = Hit::new("A build step runs a script straight from an address", place)
                     .seen(format!("{shown} is piped to a shell"))
                     .of(shown);
                 hits.push(if plain { hit.severity(Severity::Medium) } else { hit });

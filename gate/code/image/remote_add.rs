@@ -5,6 +5,7 @@ use super::{
     history::Step,
     rule::{Hit, ImageRule, Place, RuleAbout},
 };
+use crate::secret::scrubbed;
 
 /// A step adds what an address serves.
 #[derive(Debug)]
@@ -38,9 +39,9 @@ impl ImageRule for RemoteAdd {
                     address.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"));
                 let hit = Hit::new(
                     if plain {
-                        "adds a file from an address without encryption"
+                        "A build step adds a file from an address without encryption"
                     } else {
-                        "adds a file from an address, which no checksum in the history pins"
+                        "A build step adds a file from an address, which no checksum in the history pins"
                     },
                     Place::Step(*number, layer.clone()),
                 )
@@ -82,8 +83,12 @@ fn remote(rest: &str) -> Vec<&str> {
         .collect()
 }
 
-/// An address without user, password, query and fragment.
+/// An address without user, password, query and fragment, and without what else of it is a secret.
 pub(crate) fn without_credentials(address: &str) -> String {
+    scrubbed(&plain(address))
+}
+
+fn plain(address: &str) -> String {
     let address = address.split(['?', '#']).next().unwrap_or(address);
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
     let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
@@ -120,6 +125,10 @@ mod tests {
         ] {
             check(step, &[]);
         }
+        let token = concat!("glpat", "-dGlMoiyrlfxX1rTnyFf3");
+        let found =
+            whats(&RemoteAdd, &with_history(&[&format!("ADD https://e.example/{token}/x /x")]));
+        assert_eq!(found, ["https://e.example/glpa… (26 characters)/x"]);
         let plain = hits(&RemoteAdd, &with_history(&["ADD http://e.example/x /x"]));
         assert_eq!(plain[0].severity, Some(Severity::Medium));
     }

@@ -41,7 +41,7 @@ impl ImageRule for RemotePort {
             .filter(|(port, ..)| exposed.iter().any(|(from, to)| (*from..=*to).contains(port)))
             .map(|(port, name, severity)| {
                 let place = Place::Config("ExposedPorts".to_owned());
-                Hit::new(format!("exposes port {port} ({name})"), place)
+                Hit::new(format!("The image exposes port {port} ({name})"), place)
                     .of(port.to_string())
                     .severity(*severity)
             })

@@ -33,21 +33,23 @@ impl ImageRule for RootUser {
         let message = if facts.image.config.os.eq_ignore_ascii_case("windows") {
             // Who runs by default depends on the base image there, which nobody can tell by the configuration.
             match user.rsplit('\\').next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "containeradministrator" | "administrator" => "runs as an administrator".to_owned(),
+                "containeradministrator" | "administrator" => {
+                    "The image runs as an administrator".to_owned()
+                }
                 _ => return Vec::new(),
             }
         } else if user.is_empty() {
-            "runs as root: its configuration names no user".to_owned()
+            "The image runs as root: its configuration names no user".to_owned()
         } else if let Ok(number) = user.parse::<u32>() {
             // As engines do it, a number is never taken for a name.
             if number != 0 {
                 return Vec::new();
             }
-            "runs as root: its user is number 0".to_owned()
+            "The image runs as root: its user is number 0".to_owned()
         } else if facts.user_id(user) == Some(0) && user != "root" {
-            "runs as root: `etc/passwd` gives its user the number 0".to_owned()
+            "The image runs as root: `etc/passwd` gives its user the number 0".to_owned()
         } else if user == "root" && facts.user_id(user).is_none_or(|number| number == 0) {
-            "runs as root".to_owned()
+            "The image runs as root".to_owned()
         } else {
             return Vec::new();
         };

@@ -16,7 +16,10 @@ pub(crate) fn secret_hit(
     identity: &str,
 ) -> Hit {
     let name = secret.name.map(|name| format!("{}=", printable(name))).unwrap_or_default();
-    let mut hit = Hit::new(format!("{holder} holds a {}", secret.sort.title()), place)
+    let title = secret.sort.title();
+    let first = title.get(..1).unwrap_or_default().to_uppercase();
+    let message = format!("{first}{} in {holder}", title.get(1..).unwrap_or_default());
+    let mut hit = Hit::new(message, place)
         .seen(format!("{name}{}", facts.marker.shown(secret.value)))
         .severity(secret.severity)
         .confidence(secret.confidence);
@@ -25,8 +28,10 @@ pub(crate) fn secret_hit(
     hit
 }
 
-/// A name as it may be shown. Names are not secrets, but they may be long.
+/// A name as it may be shown: its last part, since `//user:password@host/:_authToken` is one too, and not too much of it.
 pub(crate) fn printable(name: &str) -> String {
+    let name = name.trim_end_matches(['/', ':', '@']);
+    let name = name.rsplit(['/', ':', '@']).next().unwrap_or_default();
     let mut text: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
     if name.chars().count() > 100 {
         text.push('…');

@@ -36,8 +36,10 @@ impl ImageRule for SetuidUsual {
             .collect();
         let Some(first) = files.first() else { return Vec::new() };
         let names: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
-        let message =
-            format!("has {} set-user-ID or set-group-ID programs of its distribution", files.len());
+        let message = format!(
+            "The image has {} set-user-ID or set-group-ID programs of its distribution",
+            files.len()
+        );
         let place = |file: &secgate_source::ModeFile| {
             Place::File(file.path.clone(), None, facts.layer(file.layer))
         };

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use secgate_formats::oci::History;
 use secgate_model::Kind;
+use secgate_scan::{Job, Scanner};
 use secgate_source::{Limits, ModeFile, Tree};
 
 use super::{
-    IMAGE_RULES, MAX_HITS, scan_image,
-    trial::{digest, image, target, with_execution, with_history, with_modes},
+    IMAGE_RULES, ImageRules, MAX_HITS, scan_image,
+    trial::{digest, image, target, with_execution, with_files, with_history, with_modes},
 };
 
 #[test]
@@ -32,6 +33,27 @@ fn rules(image: &secgate_source::Image) -> Vec<String> {
         .into_iter()
         .map(|found| found.rule)
         .collect()
+}
+
+#[test]
+fn it_is_a_scanner() {
+    let image = image();
+    let target = target("a:latest");
+    let job =
+        Job { target: &target, tree: None, inventory: None, now: jiff::Timestamp::UNIX_EPOCH };
+    let scanner = ImageRules { image: &image };
+    assert_eq!((scanner.about().id, scanner.about().needs), ("image", &[][..]));
+    assert_eq!(scanner.scan(&job).unwrap(), scan_image(&target, &image));
+    assert_eq!(scan_image(&target, &image).findings[0].rule, "SG-IMG-LATEST-TAG");
+}
+
+#[test]
+fn names_that_hold_secrets_are_not_shown() {
+    let image =
+        with_files(&[("root/.npmrc", "//u:kQ7x2Vb9Zp4L@r.example/:_authToken=0f1e2d3c-4b5a\n")]);
+    let all = format!("{:?}", scan_image(&target("a:1"), &image));
+    assert!(all.contains("SG-IMG-SECRET-FILE") && all.contains("_authToken=…"), "{all}");
+    assert!(!all.contains("kQ7x") && !all.contains("0f1e"), "{all}");
 }
 
 #[test]

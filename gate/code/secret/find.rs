@@ -3,7 +3,7 @@ use std::ops::Range;
 use secgate_model::{Confidence, Severity};
 
 use super::{
-    assignment::assignments, detector::DETECTORS, flags::flags, name::is_sensitive,
+    assignment::assignments, detector::DETECTORS, flags::flags, mark::redacted, name::is_sensitive,
     placeholder::is_placeholder,
 };
 
@@ -96,9 +96,24 @@ pub fn find_in_text(text: &str) -> Vec<Secret<'_>> {
     found.done()
 }
 
+/// A text that is quoted for other reasons, with every secret of it redacted.
+pub fn scrubbed(text: &str) -> String {
+    let text = clipped(text);
+    let mut out = String::with_capacity(text.len());
+    let mut end = 0;
+    for secret in find_in_command(text) {
+        out.push_str(text.get(end..secret.start).unwrap_or_default());
+        out.push_str(&redacted(secret.value));
+        end = secret.start + secret.value.len();
+    }
+    out.push_str(text.get(end..).unwrap_or_default());
+    out
+}
+
 /// The first [`MAX_TEXT`] bytes, whole characters.
 fn clipped(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_TEXT)).unwrap_or(text)
+    let end = (0..=MAX_TEXT.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or_default()).unwrap_or_default()
 }
 
 /// Whether the value of a sensitive name may be a secret. A password may be short; a token or key of less than eight characters
@@ -230,6 +245,15 @@ mod tests {
         let command =
             "export DB_PASSWORD=hunter2 && tool --password $DB_PASSWORD --token \"$(cat x)\"";
         assert_eq!(sorts(&find_in_command(command)), [("assigned-secret", "hunter2".to_owned())]);
+    }
+
+    #[test]
+    fn quotations() {
+        assert_eq!(
+            scrubbed("a https://u:kQ7x2Vb9Zp4L@e.example b TOKEN=kQ7x2Vb9Zp4Lm1Rt8"),
+            "a https://u:… (12 characters)@e.example b TOKEN=kQ7x… (17 characters)"
+        );
+        assert_eq!(scrubbed("https://e.example/x"), "https://e.example/x");
     }
 
     #[test]

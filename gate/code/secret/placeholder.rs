@@ -118,7 +118,6 @@ const FOLDERS: &[&str] = &[
     "/usr/",
     "/opt/",
     "/home/",
-    "/root/",
     "/tmp/",
     "/app/",
     "/mnt/",
@@ -155,13 +154,19 @@ pub fn is_placeholder(value: &str) -> bool {
 /// `$NAME`, `${NAME}`, `$(command)`, a command in back quotes, `{{ name }}`, `%NAME%`, `#{name}`, and texts with no more than
 /// seven characters beside such.
 fn is_reference(value: &str) -> bool {
-    if let Some(rest) = value.strip_prefix('$')
-        && rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '(')
-        && (rest.starts_with('(') || rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-    {
+    if value.starts_with("$(") || value.starts_with('`') {
         return true;
     }
-    if value.starts_with('%') && value.ends_with('%') && value.len() > 2 || value.starts_with('`') {
+    // `$A`, `$A:$B`; `$ecret!` is a password that begins with a dollar.
+    let is_name = |part: &str| {
+        let part = part.strip_suffix(':').unwrap_or(part);
+        part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    if value.strip_prefix('$').is_some_and(|rest| rest.split('$').all(is_name)) {
+        return true;
+    }
+    if value.starts_with('%') && value.ends_with('%') && value.len() > 2 {
         return true;
     }
     let mut rest = value;
@@ -209,6 +214,8 @@ mod tests {
             "aaaa",
             "0000",
             "$TOKEN",
+            "$A$B",
+            "$USER:$PASS",
             "${TOKEN}",
             "${TOKEN:-}",
             "$(cat /run/secrets/x)",

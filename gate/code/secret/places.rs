@@ -1,4 +1,5 @@
-//! Files in which programs keep credentials. The names are those that `secgate_inventory::image_wants` keeps of an image.
+//! Files in which programs keep credentials. The names are those that `secgate_inventory::image_wants` keeps of an image, but
+//! for `.htpasswd`, whose hashes are no credentials.
 
 use std::sync::LazyLock;
 
@@ -9,6 +10,7 @@ use super::{
     base64::base64_decode,
     find::{MAX_SECRETS, Secret, Sort, find_in_command, find_in_text},
     placeholder::is_placeholder,
+    tokens::is_user_and_password,
 };
 
 /// Forms of single programs, each with the group `secret`: `.netrc`, `.pgpass`, Maven's `settings.xml`.
@@ -17,17 +19,16 @@ static PGPASS: LazyLock<Regex> =
     LazyLock::new(|| form(r"(?m)^[^#:\n][^:\n]*:[^:\n]*:[^:\n]*:[^:\n]*:(?P<secret>[^\s]+)$"));
 static SETTINGS: LazyLock<Regex> =
     LazyLock::new(|| form(r"<(?:password|passphrase)>\s*(?P<secret>[^<{\s][^<]*?)\s*</"));
-/// What Docker and npm call `auth`: user and password in base 64.
-static AUTH: LazyLock<Regex> = LazyLock::new(|| {
-    form(r#"(?m)(?:"auth"\s*:\s*"|_auth\s*=\s*"?)(?P<secret>[A-Za-z0-9+/_-]{4,4000}={0,2})"#)
-});
+/// npm's `_auth`: user and password in base 64. Docker's has a detector.
+static AUTH: LazyLock<Regex> =
+    LazyLock::new(|| form(r#"(?m)_auth\s*=\s*"?(?P<secret>[A-Za-z0-9+/_-]{4,}={0,2})"#));
 /// Kubernetes' client key.
 static KUBE: LazyLock<Regex> =
-    LazyLock::new(|| form(r#"client-key-data:\s*"?(?P<secret>[A-Za-z0-9+/]{64,10000}={0,2})"#));
-static VAULT: LazyLock<Regex> = LazyLock::new(|| form(r"^\s*(?P<secret>\S{16,200})\s*$"));
+    LazyLock::new(|| form(r#"client-key-data:\s*"?(?P<secret>[A-Za-z0-9+/]{64,}={0,2})"#));
+static VAULT: LazyLock<Regex> = LazyLock::new(|| form(r"^\s*(?P<secret>\S{16,})\s*$"));
 /// Cargo's and many others' `token = "…"` is found by its name; what stands after `key` in these files is one too.
 static KEY: LazyLock<Regex> = LazyLock::new(|| {
-    form(r"(?m)^\s*(?:secret_key|gs_secret_access_key)\s*=\s*(?P<secret>\S{16,200})\s*$")
+    form(r"(?m)^\s*(?:secret_key|gs_secret_access_key)\s*=\s*(?P<secret>\S{16,})\s*$")
 });
 
 fn form(text: &str) -> Regex {
@@ -101,18 +102,11 @@ pub fn secrets_in_file<'t>(path: &str, text: &'t str) -> Vec<Secret<'t>> {
         ".vault-token" => own(&VAULT, real),
         ".s3cfg" | ".boto" => own(&KEY, real),
         "config" if folder.ends_with(".kube") => own(&KUBE, is_private_key),
-        ".npmrc" | "config.json" | ".dockercfg" => own(&AUTH, is_user_and_password),
+        ".npmrc" => own(&AUTH, is_user_and_password),
         _ => {}
     }
     found.sort_by_key(|secret| secret.start);
     found
-}
-
-fn is_user_and_password(auth: &str) -> bool {
-    base64_decode(auth, 8000)
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .and_then(|text| text.split_once(':').map(|(_, password)| !is_placeholder(password)))
-        .unwrap_or(false)
 }
 
 fn is_private_key(body: &str) -> bool {

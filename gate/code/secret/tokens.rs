@@ -6,7 +6,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use secgate_model::{Confidence, Severity};
 
-use super::{base64::base64_decode, checksum::has_github_checksum, detector::Detector};
+use super::{
+    base64::base64_decode, checksum::has_github_checksum, detector::Detector,
+    placeholder::is_placeholder,
+};
 
 /// A detector of a form that only its issuer uses; the others start from it.
 pub(crate) const SURE: Detector = Detector {
@@ -50,7 +53,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     Detector {
         id: "gitlab-token",
         title: "GitLab token",
-        regex: r"\bgl(?:pat|ptt|rt|dt|oas|soat|cbt|feat|agent|ft|imt)-[A-Za-z0-9_.-]{20,300}",
+        regex: r"\bgl(?:pat|ptt|rt|dt|oas|soat|cbt|feat|agent|ft|imt)-[A-Za-z0-9_.-]{20,}",
         examples: &[concat!("glpat", "-dGlMoiyrlfxX1rTnyFf3")],
         negative: &["glpat-xxxxxxxxxxxxxxxxxxxx", "glpat-aaaaaaaaaaaaaaaaaaaa", "glpat-short"],
         ..SURE
@@ -58,7 +61,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     Detector {
         id: "slack-token",
         title: "Slack token",
-        regex: r"\bxox[abeoprs]-(?:[0-9A-Za-z]{1,20}-){1,4}[A-Za-z0-9]{16,150}\b|\bxapp-[0-9]-[A-Z0-9]{8,20}-[0-9]{8,20}-[a-f0-9]{32,80}\b",
+        regex: r"\bxox[abeoprs]-(?:[0-9A-Za-z]{1,20}-){1,4}[A-Za-z0-9]{16,}\b|\bxapp-[0-9]-[A-Z0-9]{8,20}-[0-9]{8,20}-[a-f0-9]{32,80}\b",
         examples: &[concat!("xoxb", "-123412341234-234523452345-dGlMoiyrlfxX1rTnyFf3vA7N")],
         negative: &["xoxb-your-token", "xoxb-1234", "foxox-b"],
         ..SURE
@@ -93,7 +96,7 @@ pub(crate) static TOKENS: &[Detector] = &[
         id: "pypi-token",
         title: "PyPI token",
         // `pypi.org` or `test.pypi.org` in a macaroon, which is why they begin alike.
-        regex: r"\bpypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)[A-Za-z0-9_-]{50,1000}",
+        regex: r"\bpypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)[A-Za-z0-9_-]{50,}",
         examples: &[concat!(
             "pypi",
             "-AgEIcHlwaS5vcmcdGlMoiyrlfxX1rTnyFf3vA7NUtFOY6aF0kDQHBwtnOAmp48ddS880t0DnDzAtAIKzCY"
@@ -107,6 +110,17 @@ pub(crate) static TOKENS: &[Detector] = &[
         regex: r"\bdckr_(?:pat|oat)_[A-Za-z0-9_-]{24,64}",
         examples: &[concat!("dckr", "_pat_dGlMoiyrlfxX1rTnyFf3vA7NUtF")],
         negative: &["dckr_pat_short"],
+        ..SURE
+    },
+    Detector {
+        id: "registry-auth",
+        title: "registry credential",
+        // As in Docker's `config.json` and in `DOCKER_AUTH_CONFIG`: user and password in base 64.
+        regex: r#""auth"\s*:\s*"(?P<secret>[A-Za-z0-9+/_-]{4,}={0,2})""#,
+        min_entropy: 0,
+        check: Some(is_user_and_password),
+        examples: &[r#"{"auths":{"r.example":{"auth":"ZGVwbG95Omh1bnRlcjI="}}}"#],
+        negative: &[r#"{"auth":"basic"}"#, r#"{"auth":""}"#, r#"{"auth":"ZGVwbG95OiR7VE9LRU59"}"#],
         ..SURE
     },
     Detector {
@@ -148,7 +162,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     Detector {
         id: "jwt",
         title: "JSON Web Token",
-        regex: r"\beyJ[A-Za-z0-9_-]{10,1000}\.eyJ[A-Za-z0-9_-]{10,8000}\.[A-Za-z0-9_-]{16,1000}",
+        regex: r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}",
         check: Some(is_jwt),
         severity: Severity::Medium,
         confidence: Confidence::Medium,
@@ -166,7 +180,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     Detector {
         id: "url-password",
         title: "address with a password",
-        regex: r#"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@"'?#<>`]{0,200}:(?P<secret>[^\s/@"'?#<>`]{2,500})@[A-Za-z0-9\[$]"#,
+        regex: r#"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@"'?#<>`]*:(?P<secret>[^\s/@"'?#<>`]{2,})@[A-Za-z0-9\[$]"#,
         min_entropy: 0,
         confidence: Confidence::Medium,
         check: Some(is_password_of_an_address),
@@ -197,6 +211,14 @@ fn is_jwt(token: &str) -> bool {
     base64_decode(header, 2000)
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .is_some_and(|header| ALGORITHM.is_match(&header))
+}
+
+/// Whether base 64 holds `user:password`.
+pub(crate) fn is_user_and_password(auth: &str) -> bool {
+    base64_decode(auth, 8000)
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|text| text.split_once(':').map(|(_, password)| !is_placeholder(password)))
+        .unwrap_or(false)
 }
 
 /// A variable in the middle of an address is none.
