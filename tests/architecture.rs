@@ -18,7 +18,7 @@ const IMPORTS: [(&str, &[&str]); 16] = [
     ("license", &["model", "scan"]),
     ("scan", &["model", "source", "formats"]),
     ("advisory", &["model", "formats", "versions", "scan"]),
-    ("code", &["model", "source", "scan"]),
+    ("code", &["model", "formats", "source", "scan"]),
     ("dast", &["model", "scan"]),
     ("attest", &["model", "formats", "source", "registry", "scan"]),
     ("policy", &["model", "versions"]),

@@ -1,0 +1,86 @@
+use std::sync::LazyLock;
+
+use regex::Regex;
+use secgate_model::{Confidence, Severity};
+
+use super::{cloud::CLOUD, entropy::entropy, placeholder::is_placeholder, tokens::TOKENS};
+
+/// A credential that is told by its own form, as data.
+#[derive(Debug)]
+pub struct Detector {
+    /// Stable; part of the identity of what it finds.
+    pub id: &'static str,
+    /// What it finds, as a person would say it: "GitHub token".
+    pub title: &'static str,
+    /// The form. The group `secret` is the secret; without one it is the whole match. The `regex` crate has no backtracking, so
+    /// that no text can make this slow.
+    pub regex: &'static str,
+    /// Shannon entropy in thousandths of a bit a character; what has less is no secret. 0 asks nothing.
+    pub min_entropy: u32,
+    /// Asked last, of the secret alone.
+    pub check: Option<fn(&str) -> bool>,
+    /// How bad it is to lose.
+    pub severity: Severity,
+    /// How sure the form is.
+    pub confidence: Confidence,
+    /// Texts in which it finds a secret.
+    pub examples: &'static [&'static str],
+    /// Texts in which it finds none.
+    pub negative: &'static [&'static str],
+}
+
+/// Every detector with its compiled form, those of the surest form first.
+pub static DETECTORS: LazyLock<Vec<(&'static Detector, Regex)>> = LazyLock::new(|| {
+    TOKENS
+        .iter()
+        .chain(CLOUD)
+        .map(|detector| {
+            let regex = Regex::new(detector.regex).expect("a test compiles every detector");
+            (detector, regex)
+        })
+        .collect()
+});
+
+impl Detector {
+    /// Where the secrets of a text are, in bytes.
+    pub(crate) fn matches(
+        &'static self,
+        regex: &Regex,
+        text: &str,
+    ) -> impl Iterator<Item = std::ops::Range<usize>> {
+        regex
+            .captures_iter(text)
+            .filter_map(|found| found.name("secret").or_else(|| found.get(0)))
+            .filter(|found| self.accepts(found.as_str()))
+            .map(|found| found.range())
+    }
+
+    fn accepts(&self, secret: &str) -> bool {
+        (self.min_entropy == 0 || entropy(secret) >= self.min_entropy)
+            && self.check.is_none_or(|check| check(secret))
+            && !is_placeholder(secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_detector_proves_itself_both_ways() {
+        let mut ids = BTreeSet::new();
+        for (detector, regex) in DETECTORS.iter() {
+            assert!(ids.insert(detector.id), "{} twice", detector.id);
+            assert!(!detector.examples.is_empty(), "{}", detector.id);
+            assert!(!detector.negative.is_empty(), "{}", detector.id);
+            for text in detector.examples {
+                assert_eq!(detector.matches(regex, text).count(), 1, "{}: {text}", detector.id);
+            }
+            for text in detector.negative {
+                assert_eq!(detector.matches(regex, text).count(), 0, "{}: {text}", detector.id);
+            }
+        }
+    }
+}
