@@ -9,6 +9,9 @@ use secgate_source::{
 
 use crate::{args::ImageSource, environment, exit::Failure};
 
+/// Bytes of one file of an image: some twice the largest database of packages seen.
+const MAX_FILE: u64 = 256 << 20;
+
 /// Reads a reference, or says why it is none.
 pub(crate) fn reference(text: &str) -> Result<Reference, Failure> {
     text.parse::<Reference>().map_err(|error| {
@@ -29,6 +32,8 @@ pub(crate) fn open(text: &str, source: &ImageSource) -> Result<Vec<Image>, Failu
     } else if let Some(text) = &source.platform {
         options.platform = PlatformChoice::Only(parse_platform(text).map_err(Failure::usage)?);
     }
+    // Databases of packages are the largest files that are read whole.
+    options.limits.file_bytes = MAX_FILE;
     options.threads = std::thread::available_parallelism().map_or(1, usize::from);
     let cache = cache(source)?;
     options.cache = cache.as_deref();

@@ -1,6 +1,6 @@
 use secgate_source::{Pick, Wish};
 
-use crate::{IMAGE_WANTS_VERSION, image_wants};
+use crate::{IMAGE_WANTS_VERSION, excerpt::is_excerpt, image_excerpt, image_wants, is_excerpted};
 
 /// Keeps of an image what the catalogers and the rules about images read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,6 +25,16 @@ impl Pick for ImagePick {
     }
 
     fn wants_start(&self, path: &str, start: &[u8]) -> bool {
-        image_wants(path, 0, 0, start)
+        // An excerpt is only made of what was wanted.
+        image_wants(path, 0, 0, start) || is_excerpt(start)
+    }
+
+    fn excerpts(&self, path: &str, start: &[u8]) -> bool {
+        // A file of the image that looks like an excerpt is made one that says so.
+        is_excerpted(path, start) || is_excerpt(start)
+    }
+
+    fn excerpt(&self, path: &str, body: Vec<u8>) -> Vec<u8> {
+        image_excerpt(path, body)
     }
 }

@@ -74,6 +74,11 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
+    /// Gives back what is not kept after all.
+    pub(crate) fn release(&self, count: u64) {
+        self.kept.fetch_sub(count, Ordering::Relaxed);
+    }
+
     /// Counts members.
     pub(crate) fn members(&self, count: u64) -> Result<(), LayerError> {
         let before = self.members.fetch_add(count, Ordering::Relaxed);

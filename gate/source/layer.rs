@@ -302,6 +302,8 @@ struct OpenFile {
     /// Whether the first bytes still have to decide.
     by_start: bool,
     linked: bool,
+    /// Whether an excerpt is kept instead.
+    excerpt: bool,
 }
 
 impl Keeper<'_> {
@@ -313,7 +315,15 @@ impl Keeper<'_> {
         } else {
             let whole = open.bytes.len() as u64 == open.size;
             let at = u32::try_from(self.list.bodies.len()).unwrap_or(u32::MAX);
-            self.list.bodies.push(Body { bytes: open.bytes.into_boxed_slice(), whole });
+            let bytes = if open.excerpt && whole {
+                let path = String::from_utf8_lossy(&open.path);
+                let excerpt = self.choice.pick.excerpt(&path, open.bytes);
+                self.budget.release(open.size.saturating_sub(excerpt.len() as u64));
+                excerpt
+            } else {
+                open.bytes
+            };
+            self.list.bodies.push(Body { bytes: bytes.into_boxed_slice(), whole });
             if open.linked { Kept::Linked(at) } else { Kept::Picked(at) }
         };
         let member = Member {
@@ -352,8 +362,10 @@ impl Keeper<'_> {
     }
 
     /// The file that is open is wanted.
-    fn want(&mut self, size: u64) -> Result<usize, TarError> {
-        let keep = if size > self.budget.limits.file_bytes {
+    fn want(&mut self, size: u64, excerpt: bool) -> Result<usize, TarError> {
+        let limits = &self.budget.limits;
+        let most = if excerpt { limits.excerpt_bytes } else { limits.file_bytes };
+        let keep = if size > most {
             START_OF_LARGE.min(usize::try_from(size).unwrap_or(usize::MAX))
         } else {
             usize::try_from(size).unwrap_or(usize::MAX)
@@ -372,8 +384,11 @@ impl Keeper<'_> {
             return Ok(false);
         }
         let size = open.size;
-        let keep = self.want(size)?;
+        let excerpt =
+            picked && self.choice.pick.excerpts(&String::from_utf8_lossy(&open.path), &open.bytes);
+        let keep = self.want(size, excerpt)?;
         if let Some(open) = &mut self.open {
+            open.excerpt = excerpt;
             open.by_start = false;
             open.linked = !picked;
             open.keep = keep;
@@ -402,7 +417,8 @@ impl Members for Keeper<'_> {
             return Ok(false);
         }
         let by_start = wish == Wish::ByStart;
-        let keep = if by_start { PICK_START } else { self.want(member.size)? };
+        let excerpt = wish == Wish::Yes && self.choice.pick.excerpts(&path, &[]);
+        let keep = if by_start { PICK_START } else { self.want(member.size, excerpt)? };
         let ahead = usize::try_from(member.size).unwrap_or(usize::MAX).min(keep).min(1 << 20);
         self.open = Some(OpenFile {
             path: member.path.to_vec(),
@@ -412,6 +428,7 @@ impl Members for Keeper<'_> {
             keep,
             by_start,
             linked: linked && wish != Wish::Yes,
+            excerpt,
         });
         Ok(true)
     }

@@ -7,6 +7,8 @@ pub struct Limits {
     pub depth: usize,
     /// Bytes of one file's body.
     pub file_bytes: u64,
+    /// Bytes of a file in an image of which an excerpt is kept; it is in memory as a whole for a moment.
+    pub excerpt_bytes: u64,
     /// Layers of an image.
     pub layers: usize,
     /// Members of all layers of an image.
@@ -30,6 +32,7 @@ impl Default for Limits {
             entries: 2_000_000,
             depth: 100,
             file_bytes: 32 << 20,
+            excerpt_bytes: 256 << 20,
             layers: 1000,
             image_entries: 4_000_000,
             layer_bytes: 8 << 30,

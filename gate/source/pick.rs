@@ -19,6 +19,20 @@ pub trait Pick: Send + Sync {
         let _ = (path, start);
         false
     }
+
+    /// Whether of a wanted file not the body is kept but what [`Pick::excerpt`] makes of it. Asked with the first bytes where
+    /// [`Pick::wants`] said [`Wish::ByStart`], and with none where it said [`Wish::Yes`]. The whole body is in memory for that
+    /// moment, up to [`Limits::excerpt_bytes`](crate::Limits::excerpt_bytes).
+    fn excerpts(&self, path: &str, start: &[u8]) -> bool {
+        let _ = (path, start);
+        false
+    }
+
+    /// What is kept in place of a body; [`Pick::wants_start`] may be asked about its first bytes later.
+    fn excerpt(&self, path: &str, body: Vec<u8>) -> Vec<u8> {
+        let _ = path;
+        body
+    }
 }
 
 /// Whether a file is kept.

@@ -115,6 +115,10 @@ impl Scanner for ImageScanner<'_> {
 
     fn scan(&self, job: &Job<'_>) -> Result<Scan, ScanError> {
         let mut scan = self.audit.scan(job)?;
+        let rules = secgate_code::image::scan_image(job.target, self.image);
+        scan.findings.extend(rules.findings);
+        scan.problems.extend(rules.problems);
+        scan.detail = format!("{}; {}", scan.detail, rules.detail);
         // A configuration is always there to look at.
         let nothing_installed = std::mem::take(&mut scan.nothing_to_look_at);
         if nothing_installed && self.image.files > 0 {
