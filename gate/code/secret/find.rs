@@ -143,8 +143,9 @@ struct Found<'t> {
 
 impl<'t> Found<'t> {
     fn forms(&mut self) {
-        for (detector, regex) in DETECTORS.iter() {
-            for at in detector.matches(regex, self.text) {
+        for loaded in DETECTORS.iter() {
+            let detector = loaded.detector;
+            for at in loaded.matches(self.text) {
                 if self.secrets.len() >= MAX_SECRETS {
                     return;
                 }
