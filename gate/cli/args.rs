@@ -278,6 +278,9 @@ pub(crate) struct SbomMergeArgs {
     /// The time that the document carries (RFC 3339); otherwise SOURCE_DATE_EPOCH, otherwise now
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<jiff::Timestamp>,
+    /// Exit with 0 although one of the SBOMs has gaps; the document says which
+    #[arg(long)]
+    pub(crate) accept_gaps: bool,
 }
 
 fn sbom_format(text: &str) -> Result<SbomFormat, String> {
