@@ -82,8 +82,8 @@ pub(crate) fn failed(error: &ImageError) -> Failure {
 /// A word for each image that tells it from the others, for the names of files: `linux-arm-v7`. An image says itself what it is
 /// for, so that no letter is taken that means anything in a path, and two that say the same differ by their identifier.
 pub(crate) fn labels(images: &[Image]) -> Vec<String> {
-    let names = images.iter().map(|image| label(&platform(image))).collect();
-    told_apart(names, |at| images.get(at).map_or("", |image| image.config_digest.hex()))
+    let names: Vec<String> = images.iter().map(|image| label(&platform(image))).collect();
+    told_apart(&names, |at| images.get(at).map_or("", |image| image.config_digest.hex()))
 }
 
 /// `os/architecture[/variant]`.
@@ -99,7 +99,7 @@ fn label(platform: &str) -> String {
     platform.chars().take(60).map(letter).collect()
 }
 
-fn told_apart<'a>(names: Vec<String>, identifier: impl Fn(usize) -> &'a str) -> Vec<String> {
+fn told_apart<'a>(names: &[String], identifier: impl Fn(usize) -> &'a str) -> Vec<String> {
     let twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
     let full = |(at, name): (usize, &String)| {
         if twice(name) { format!("{name}-{}", identifier(at)) } else { name.clone() }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn no_two_images_write_to_one_file() {
-        let names = ["a", "b", "a"].map(str::to_owned).to_vec();
-        assert_eq!(told_apart(names, |at| ["1", "2", "3"][at]), ["a-1", "b", "a-3"]);
+        let names = ["a", "b", "a"].map(str::to_owned);
+        assert_eq!(told_apart(&names, |at| ["1", "2", "3"][at]), ["a-1", "b", "a-3"]);
     }
 }

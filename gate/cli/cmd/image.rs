@@ -144,7 +144,7 @@ fn unknown_contents(image: &Image) -> Problem {
 }
 
 fn as_image(finding: &mut Finding) {
-    finding.scanner = STAGE.to_owned();
+    STAGE.clone_into(&mut finding.scanner);
     finding.seen_by = vec![STAGE.to_owned()];
 }
 

@@ -46,9 +46,9 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
     if let Some(image) = image.filter(|_| !of_image.is_empty()) {
         code = code.max(judge_image(args, &settings, &database, &image, &of_image, started)?);
     }
-    if !common.talk.quiet
-        && !(settings.config.reports.formats.is_empty() && settings.config.reports.sboms.is_empty())
-    {
+    let writes =
+        !settings.config.reports.formats.is_empty() || !settings.config.reports.sboms.is_empty();
+    if writes && !common.talk.quiet {
         anstream::eprintln!("reports: {}", settings.config.reports_folder().display());
     }
     Ok(code)

@@ -34,7 +34,7 @@ pub(crate) fn diff(args: &SbomDiffArgs) -> Outcome {
 }
 
 pub(crate) fn merge(args: &SbomMergeArgs) -> Outcome {
-    let all = args.sboms.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let all = args.sboms.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let (inventory, parts) = merge_sboms(all);
     let target =
         Target { kind: TargetKind::Path, name: args.name.clone(), digest: None, revision: None };
