@@ -180,7 +180,7 @@ pub(crate) struct ImageSource {
     /// Every image of an index
     #[arg(long, conflicts_with = "platform")]
     pub(crate) all_platforms: bool,
-    /// Folder that remembers layers; may be shared by any number of runs
+    /// Folder that remembers layers; may be shared by any number of runs. Who can write to it decides what they find
     #[arg(long, value_name = "DIR")]
     pub(crate) layer_cache: Option<PathBuf>,
     /// Remember no layers
