@@ -209,7 +209,7 @@ fn socket(variable: &str, usual: &[&str]) -> Result<PathBuf, Failure> {
 pub(crate) fn told(error: &RegistryError) -> Failure {
     let failure = match error.kind {
         ErrorKind::Input(_) => Failure::usage(error),
-        _ => Failure::evidence(error),
+        _ => Failure::foreign(error),
     };
     match error.hint() {
         Some(hint) => failure.hint(hint),
