@@ -108,10 +108,7 @@ const DATABASES: [&str; 5] = [
 
 /// The gap of a system of which no package is told: it says which distribution it is and has no database, or it has one that
 /// was emptied. What it consists of may be there all the same.
-fn without_packages(
-    inventory: &Inventory,
-    wanted: &[(&Entry, &dyn Cataloger)],
-) -> Option<Unknown> {
+fn without_packages(inventory: &Inventory, wanted: &[(&Entry, &dyn Cataloger)]) -> Option<Unknown> {
     if inventory.packages.iter().any(|package| is_system(&package.purl)) {
         return None;
     }
