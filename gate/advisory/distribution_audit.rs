@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use secgate_model::{Finding, Inventory, Package, Problem, Purl, Severity, Target};
+use secgate_model::{Finding, Inventory, Package, Paths, Problem, Purl, Severity, Target};
 
 use crate::{
     Affected, Audit, DatabaseError, Group,
@@ -18,7 +18,7 @@ impl Audit<'_> {
     pub(crate) fn judge_system_package(
         &self,
         target: &Target,
-        inventory: &Inventory,
+        paths: &Paths<'_>,
         package: &Package,
         has_kev: bool,
     ) -> Result<PackageResult, DatabaseError> {
@@ -54,7 +54,7 @@ impl Audit<'_> {
                 .filter_map(|(_, affected)| affected.vendor.as_ref()?.urgency.clone())
                 .collect();
             let is_unimportant = urgencies.iter().any(|urgency| urgency == "unimportant");
-            let mut finding = self.finding(target, inventory, package, group, has_kev)?;
+            let mut finding = self.finding(target, paths, package, group, has_kev)?;
             if is_unimportant {
                 // The distribution's word for its own build: there, and hardly worth an update.
                 finding.severity = Some(Severity::Low);

@@ -433,12 +433,12 @@ fn only_a_distribution_that_says_something_of_every_flaw_answers_for_its_files()
     let silent = r#"{"package":{"ecosystem":"Debian:12","name":"flask"}}"#;
     let one = osv("DEBIAN-CVE-2024-1", "", &fixed);
     let two = osv("DEBIAN-CVE-2024-2", "", &fixed);
-    assert_eq!(found(r#""CVE-2024-1""#, &[one.clone()], flask), 0);
+    assert_eq!(found(r#""CVE-2024-1""#, std::slice::from_ref(&one), flask), 0);
     // It names the package and says nothing of versions: neither it nor upstream would count.
     assert_eq!(found(r#""CVE-2024-1""#, &[osv("DEBIAN-CVE-2024-1", "", silent)], flask), 1);
     // One advisory of two flaws, of which the distribution has fixed one.
     let both = r#""CVE-2024-1","CVE-2024-2""#;
-    assert_eq!(found(both, &[one.clone()], flask), 1);
+    assert_eq!(found(both, std::slice::from_ref(&one), flask), 1);
     assert_eq!(found(both, &[one, two], flask), 0);
     // What is not judged itself answers for nothing.
     let linux = osv("DEBIAN-CVE-2024-1", "", &fixed.replace("flask", "linux"));
