@@ -57,6 +57,9 @@ pub struct ReportDocument {
     /// The distribution that an image is made from, as the purl qualifier `distro` holds it: `debian-12`.
     #[serde(default)]
     pub distribution: Option<String>,
+    /// Of an image, its layers, the lowest first.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
     /// The findings, worst first.
     pub findings: Vec<Finding>,
     /// Whether the verdict decides the exit code; `false` when only a report was asked for.
@@ -208,6 +211,19 @@ pub struct Problem {
     /// Whether the scan is less than complete because of it.
     #[serde(default = "yes")]
     pub gap: bool,
+}
+
+/// A layer of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Of its uncompressed bytes.
+    pub diff_id: String,
+    /// The build step that made it, secrets redacted.
+    #[serde(default)]
+    pub step: Option<String>,
+    /// Whether it seems to be the base image's.
+    #[serde(default)]
+    pub base: Option<bool>,
 }
 
 /// A package of the target.

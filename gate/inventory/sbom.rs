@@ -198,6 +198,7 @@ pub fn read_sbom(path: &str, bytes: &[u8]) -> Option<Result<ReadSbom, CatalogErr
         unknowns: catalog.unknowns,
         files,
         distribution: None,
+        layers: Vec::new(),
     };
     Some(Ok(ReadSbom { subject, inventory: inventory.normalised() }))
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Location, Package, Purl};
+use crate::{Layer, Location, Package, Purl};
 
 /// What the target is made of, and what was seen in it and not understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Inventory {
     /// also where it has no package: the end of its support concerns the whole of it.
     #[serde(default)]
     pub distribution: Option<String>,
+    /// Of an image, its layers, the lowest first.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
 }
 
 /// Why something that was seen is not among the packages.
@@ -65,7 +68,7 @@ impl Inventory {
         let (mut unknowns, mut files) = (self.unknowns, self.files);
         tidy(&mut unknowns);
         tidy(&mut files);
-        Self { packages, unknowns, files, distribution: self.distribution }
+        Self { packages, unknowns, files, distribution: self.distribution, layers: self.layers }
     }
 
     /// The package with exactly this purl; the inventory has passed through [`Inventory::normalised`].

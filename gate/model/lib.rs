@@ -6,6 +6,7 @@ mod evidence;
 mod finding;
 mod inventory;
 mod kind;
+mod layer;
 mod location;
 mod package;
 mod paths;
@@ -21,6 +22,7 @@ pub use finding::{
 };
 pub use inventory::{Inventory, Unknown, UnknownKind};
 pub use kind::Kind;
+pub use layer::Layer;
 pub use location::Location;
 pub use package::{Package, Scope};
 pub use paths::Paths;

@@ -43,6 +43,10 @@ pub(crate) fn of(view: &View<'_>) -> wire::ReportDocument {
             .map(|inventory| inventory.unknowns.iter().map(unknown).collect())
             .unwrap_or_default(),
         files: run.inventory.map(|inventory| inventory.files.clone()).unwrap_or_default(),
+        layers: run
+            .inventory
+            .map(|inventory| inventory.layers.iter().map(layer).collect())
+            .unwrap_or_default(),
         distribution: run.inventory.and_then(|inventory| inventory.distribution.clone()),
         findings: view.items.iter().map(finding).collect(),
         gate: run.gate,
@@ -134,6 +138,10 @@ fn component(package: &model::Package) -> wire::Component {
         hashes: package.hashes.clone(),
         found_by: package.found_by.clone(),
     }
+}
+
+fn layer(layer: &model::Layer) -> wire::Layer {
+    wire::Layer { diff_id: layer.diff_id.to_string(), step: layer.step.clone(), base: layer.base }
 }
 
 fn unknown(unknown: &model::Unknown) -> wire::Unknown {

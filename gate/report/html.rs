@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use minijinja::Environment;
-use secgate_model::{ChangeKind, Decision, Ended, Reason, TargetKind, Verdict, WaiverNoticeKind};
+use secgate_model::{
+    ChangeKind, Decision, Ended, Inventory, Reason, TargetKind, Verdict, WaiverNoticeKind,
+};
 use serde::Serialize;
 
 use crate::{
@@ -609,7 +611,7 @@ fn components(view: &View<'_>) -> Components {
     let Some(inventory) = view.run.inventory else { return Components::default() };
     let mut ecosystems: BTreeMap<String, usize> = BTreeMap::new();
     let mut licences: BTreeMap<String, usize> = BTreeMap::new();
-    let mut layers: BTreeMap<String, usize> = BTreeMap::new();
+    let mut layers: BTreeMap<&str, usize> = BTreeMap::new();
     for package in &inventory.packages {
         *ecosystems.entry(text::line(package.purl.kind())).or_default() += 1;
         if package.licenses.is_empty() {
@@ -619,7 +621,7 @@ fn components(view: &View<'_>) -> Components {
             *licences.entry(text::clip(&text::line(licence), 60)).or_default() += 1;
         }
         if let Some(layer) = package.locations.iter().find_map(|place| place.layer.as_ref()) {
-            *layers.entry(text::digest_label(layer.as_str())).or_default() += 1;
+            *layers.entry(layer.as_str()).or_default() += 1;
         }
     }
     Components {
@@ -629,8 +631,27 @@ fn components(view: &View<'_>) -> Components {
         files: inventory.files.len(),
         ecosystems: bars(ecosystems, 8),
         licences: bars(licences, 8),
-        layers: bars(layers, 12),
+        layers: layer_bars(inventory, &layers),
     }
+}
+
+/// The layers that brought packages, in their order, each by its number and step.
+fn layer_bars(inventory: &Inventory, counts: &BTreeMap<&str, usize>) -> Vec<Bar> {
+    let most = counts.values().copied().max().unwrap_or(1).max(1);
+    let bar = |name: String, number: usize| Bar { name, number, share: number * 1000 / most };
+    let told = inventory.layers.iter().enumerate().filter_map(|(at, layer)| {
+        let number = *counts.get(layer.diff_id.as_str())?;
+        let step = layer.step.as_deref().map_or_else(
+            || text::digest_label(layer.diff_id.as_str()),
+            |step| text::clip(&text::line(step), 60),
+        );
+        let base = if layer.base == Some(true) { " (base)" } else { "" };
+        Some(bar(format!("{}{base}: {step}", at + 1), number))
+    });
+    let is_told = |digest: &str| inventory.layers.iter().any(|one| one.diff_id.as_str() == digest);
+    let others = counts.iter().filter(|(digest, _)| !is_told(digest));
+    let others = others.map(|(digest, number)| bar(text::digest_label(digest), *number));
+    told.chain(others).take(24).collect()
 }
 
 fn bars(counts: BTreeMap<String, usize>, most: usize) -> Vec<Bar> {

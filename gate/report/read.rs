@@ -243,8 +243,21 @@ pub fn inventory(document: &wire::ReportDocument) -> Result<model::Inventory> {
             })
         })
         .collect::<Result<_>>()?;
+    let layers = document
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(at, layer)| {
+            let problem = |problem| error(&format!("layer {at}"), &problem);
+            Ok(model::Layer {
+                diff_id: layer.diff_id.parse().map_err(problem)?,
+                step: layer.step.clone(),
+                base: layer.base,
+            })
+        })
+        .collect::<Result<_>>()?;
     let (files, distribution) = (document.files.clone(), document.distribution.clone());
-    Ok(model::Inventory { packages, unknowns, files, distribution }.normalised())
+    Ok(model::Inventory { packages, unknowns, files, distribution, layers }.normalised())
 }
 
 fn location(at: &str, place: &wire::Place) -> Result<model::Location> {

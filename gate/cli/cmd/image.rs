@@ -1,4 +1,4 @@
-use secgate_model::{Finding, Inventory, Problem, Target, TargetKind};
+use secgate_model::{Finding, Inventory, Layer, Problem, Target, TargetKind};
 use secgate_scan::{About, Job, Need, Ran, Scan, ScanError, Scanner, run_scanners};
 use secgate_source::Image;
 
@@ -59,7 +59,7 @@ pub(crate) fn look(
     database: &secgate_advisory::Database,
 ) -> Looked {
     let target = target(reference, image, several);
-    let inventory = secgate_inventory::take_image_inventory(&image.tree);
+    let inventory = inventory(image);
     let scanner = ImageScanner { audit: audit_of(settings, database), image };
     let job = Job {
         target: &target,
@@ -70,6 +70,30 @@ pub(crate) fn look(
     let ran: Ran = run_scanners(&[&scanner], &job);
     Looked { target, inventory, ran, base_path: None }
 }
+
+/// What an image is made of, and the layers that brought it.
+fn inventory(image: &Image) -> Inventory {
+    let mut inventory = secgate_inventory::take_image_inventory(&image.tree);
+    let base = image.base.as_ref().and_then(|base| base.layers);
+    inventory.layers = image
+        .layers
+        .iter()
+        .enumerate()
+        .map(|(at, layer)| Layer {
+            diff_id: layer.diff_id.clone(),
+            // Scrubbed as a whole: half a secret is not known for one.
+            step: layer
+                .step
+                .as_deref()
+                .map(|step| secgate_code::secret::scrubbed(step).chars().take(MAX_STEP).collect()),
+            base: base.map(|count| at < count),
+        })
+        .collect();
+    inventory
+}
+
+/// Characters of a build step that a report holds.
+const MAX_STEP: usize = 2000;
 
 /// What an image is called in reports.
 pub(crate) fn target(reference: &str, image: &Image, several: bool) -> Target {
@@ -158,7 +182,7 @@ pub(crate) fn inventories(
     Ok(images
         .iter()
         .map(|image| {
-            let inventory = secgate_inventory::take_image_inventory(&image.tree);
+            let inventory = inventory(image);
             (target(reference, image, several), inventory)
         })
         .collect())

@@ -43,6 +43,7 @@ fn inventory() -> Result<Inventory, Box<dyn std::error::Error>> {
         unknowns: vec![unknown],
         files: files.map(str::to_owned).to_vec(),
         distribution: Some("debian-12".to_owned()),
+        layers: Vec::new(),
     }
     .normalised())
 }

@@ -138,7 +138,8 @@ pub(crate) fn inventory(exact: bool) -> impl Strategy<Value = Inventory> {
         .prop_map(|(location, kind, reason)| Unknown { location, kind, reason });
     (some(package(exact), 0..8), some(unknown, 0..3), some(text(exact), 0..3)).prop_map(
         |(packages, unknowns, files)| {
-            Inventory { packages, unknowns, files, distribution: None }.normalised()
+            Inventory { packages, unknowns, files, distribution: None, layers: Vec::new() }
+                .normalised()
         },
     )
 }
@@ -199,6 +200,7 @@ fn a_partial_sbom_in_a_tree_is_a_gap_of_the_tree() {
         unknowns: vec![unknown],
         files: vec!["lock".to_owned()],
         distribution: None,
+        layers: Vec::new(),
     };
     for format in SbomFormat::ALL {
         let name = format!("s.{}", format.ending());
