@@ -46,9 +46,9 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
     if let Some(image) = image.filter(|_| !of_image.is_empty()) {
         code = code.max(judge_image(args, &settings, &database, &image, &of_image, started)?);
     }
-    let writes =
-        !settings.config.reports.formats.is_empty() || !settings.config.reports.sboms.is_empty();
-    if writes && !common.talk.quiet {
+    let reports = &settings.config.reports;
+    let has_files = !reports.formats.is_empty() || !reports.sboms.is_empty();
+    if has_files && !common.talk.quiet {
         anstream::eprintln!("reports: {}", settings.config.reports_folder().display());
     }
     Ok(code)
