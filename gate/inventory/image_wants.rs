@@ -12,15 +12,13 @@ use crate::{
 
 /// Part of the key of everything that is cached about a layer: what is kept, and what an excerpt says, must not change
 /// without it.
-pub const IMAGE_WANTS_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+1");
+pub const IMAGE_WANTS_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+2");
 
 /// First bytes of a file that [`image_wants`] needs; fewer where the file is shorter.
 pub const IMAGE_START_BYTES: usize = MAGIC_BYTES;
 
 /// Bytes of a manifest of an installed package: a larger one is kept too, and told as too large by who reads it.
 const MAX_SMALL: u64 = 1 << 20;
-/// Bytes of a file that may hold a credential.
-const MAX_SECRET: u64 = 64 << 10;
 
 /// Whether the body of a regular file is kept. `path` is relative to the image's root, without `./`; `size` in bytes;
 /// `mode` as in the archive; `start` the first [`IMAGE_START_BYTES`] of the body.
@@ -29,7 +27,7 @@ const MAX_SECRET: u64 = 64 << 10;
 pub fn image_wants(path: &str, size: u64, _mode: u32, start: &[u8]) -> bool {
     let entry = Entry { path: path.to_owned() };
     system(&entry, size)
-        || configuration(&entry, size)
+        || configuration(&entry)
         || CATALOGERS.iter().any(|cataloger| {
             cataloger.installed()
                 && cataloger.wants(&entry)
@@ -67,14 +65,15 @@ fn python_neighbour(entry: &Entry, size: u64) -> bool {
     told && size <= MAX_SMALL
 }
 
-/// Accounts, what root's shell runs, and the places where credentials are forgotten.
-fn configuration(entry: &Entry, size: u64) -> bool {
+/// Accounts, what root's shell runs, and the places where credentials are forgotten: whatever their size, since padding must not
+/// hide a secret, and whoever reads them tells which are too large.
+fn configuration(entry: &Entry) -> bool {
     let (folder, name) = (entry.folder(), entry.name());
     if matches!(entry.path.as_str(), "etc/passwd" | "etc/group") {
-        return size <= MAX_SMALL;
+        return true;
     }
     let last = folder.rsplit('/').next().unwrap_or_default();
-    let may_hold_a_secret = match name {
+    match name {
         "pip.conf" | ".netrc" | "_netrc" | ".npmrc" | ".pypirc" | ".yarnrc" | ".yarnrc.yml"
         | ".git-credentials" | ".gitconfig" | ".dockercfg" | ".pgpass" | ".my.cnf" | ".env"
         | ".boto" | ".s3cfg" | ".vault-token" | ".htpasswd" | "credentials.json" | "id_rsa"
@@ -89,8 +88,7 @@ fn configuration(entry: &Entry, size: u64) -> bool {
                 [".bashrc", ".profile", ".bash_profile", ".zshrc", ".bash_history", ".ash_history"];
             (folder == "root" && shell.contains(&name)) || name.starts_with(".env.")
         }
-    };
-    may_hold_a_secret && size <= MAX_SECRET
+    }
 }
 
 #[cfg(test)]
@@ -147,9 +145,10 @@ mod tests {
         check("usr/bin/tool", 100, b"\x7fELF\x02\x01\x01\0", true);
         check("usr/lib/libc.so.6", 100, b"\x7fELF\x02\x01\x01\0", false);
         check("usr/share/doc/huge/copyright", 1 << 30, b"text", false);
-        check("home/app/.env", 1 << 30, b"text", false);
-        // The databases count whatever their size.
-        check("var/lib/rpm/Packages", 1 << 40, b"", true);
+        // These count whatever their size.
+        for path in ["var/lib/rpm/Packages", "home/app/.env", "etc/passwd"] {
+            check(path, 1 << 40, b"", true);
+        }
     }
 
     /// Every file that a cataloger of an image would read is kept.

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Clocks differ a little; what is further ahead than this has a wrong date.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(1);
+pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(1);
 /// More problems than this are counted, not printed.
 const SHOWN: usize = 20;
 

@@ -2,6 +2,7 @@
 
 use secgate_advisory::{Database, Status, install};
 use secgate_formats::oci::{Descriptor, EMPTY, MANIFEST, Manifest};
+use secgate_policy::CLOCK_SKEW;
 use secgate_registry::{Client, Registry, Repository, Upload};
 use secgate_source::{Reference, RegistryReference};
 
@@ -104,6 +105,10 @@ pub(crate) fn pull(args: &DbPullArgs) -> Outcome {
     let held = Database::open(&path).ok().and_then(|held| held.status().published_at());
     let status = install(&path, bytes, |fresh| {
         let published = fresh.published_at().ok_or("nobody knows how old its advisories are")?;
+        // The gate would refuse it at every run, and no later one would be newer.
+        if published.duration_since(now) > CLOCK_SKEW {
+            return Err(format!("its advisories are of {published}, which lies in the future"));
+        }
         let age = now.duration_since(published);
         if age > policy.advisory_age() {
             return Err(format!(

@@ -13,7 +13,7 @@ const MAX_STEPS: usize = 10_000;
 /// Things that were left out and are told one by one.
 const MAX_TOLD: usize = 50;
 
-/// Bytes of a file with credentials: the inventory keeps no larger one.
+/// Bytes of a file with credentials that are looked at; a larger one is a gap.
 const MAX_FILE: usize = MAX_TEXT;
 
 /// What rules know of an image: read once, the same for all.

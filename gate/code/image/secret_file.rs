@@ -48,7 +48,10 @@ impl ImageRule for SecretFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::trial::{hits, with_files};
+    use crate::image::{
+        scan::scan_image,
+        trial::{hits, target, with_files},
+    };
 
     #[test]
     fn files_of_credentials() {
@@ -73,5 +76,19 @@ mod tests {
         );
         let text = format!("{found:?}");
         assert!(!text.contains("kQ7x2") && !text.contains("MIIEpA"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_is_a_gap() {
+        let secret = "API_TOKEN=kQ7x2Vb9Zp4Lm1Rt8Wc3\n";
+        let padded = |size: usize| format!("{}\n{secret}", "#".repeat(size));
+        let check = |size: usize, found: usize, gaps: usize| {
+            let image = with_files(&[("app/.env", &padded(size))]);
+            let scan = scan_image(&target("a"), &image);
+            let hits = scan.findings.iter().filter(|finding| finding.rule == ABOUT.id).count();
+            assert_eq!((hits, scan.problems.iter().filter(|p| p.gap).count()), (found, gaps));
+        };
+        check(100 << 10, 1, 0);
+        check(2 << 20, 0, 1);
     }
 }

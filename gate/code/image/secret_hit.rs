@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{
     facts::ImageFacts,
@@ -39,13 +39,13 @@ pub(crate) fn printable(name: &str) -> String {
     text
 }
 
-/// The secrets of a list of variables or labels, each name once.
+/// The secrets of a list of variables or labels. Of a name that is given twice the last counts for a program, and both for whoever
+/// reads the configuration.
 pub(crate) fn of_pairs<'t>(
     pairs: impl Iterator<Item = (&'t str, &'t str)>,
 ) -> Vec<(&'t str, Secret<'t>)> {
-    // Of a name that is given twice the last counts.
-    let last: BTreeMap<&str, &str> = pairs.collect();
-    last.into_iter()
+    let all: BTreeSet<(&str, &str)> = pairs.collect();
+    all.into_iter()
         .flat_map(|(name, value)| {
             find_in_value(name, value).into_iter().map(move |found| (name, found))
         })
