@@ -91,6 +91,7 @@ pub struct Catalog {
     passed_over: bool,
     is_target: bool,
     told_files: Option<Vec<String>>,
+    told_distribution: Option<String>,
     subject: Option<String>,
 }
 
@@ -126,6 +127,7 @@ impl Catalog {
             passed_over: false,
             is_target: false,
             told_files: None,
+            told_distribution: None,
             subject: None,
         }
     }
@@ -145,6 +147,16 @@ impl Catalog {
     /// The file tells which files its maker read.
     pub(crate) fn tell_files(&mut self, files: Vec<String>) {
         self.told_files.get_or_insert_default().extend(files);
+    }
+
+    /// The file tells which distribution its target is made from.
+    pub(crate) fn tell_distribution(&mut self, label: String) {
+        self.told_distribution.get_or_insert(label);
+    }
+
+    /// The distribution that the file tells, where it is the target.
+    pub(crate) fn take_told_distribution(&mut self) -> Option<String> {
+        self.told_distribution.take().filter(|_| self.is_target)
     }
 
     /// The files that the file tells of, where it is the target and tells them.

@@ -193,11 +193,12 @@ pub fn read_sbom(path: &str, bytes: &[u8]) -> Option<Result<ReadSbom, CatalogErr
         None => vec![path.to_owned()],
     };
     let subject = catalog.take_subject().unwrap_or_else(|| path.to_owned());
+    let distribution = catalog.take_told_distribution();
     let inventory = Inventory {
         packages: catalog.packages,
         unknowns: catalog.unknowns,
         files,
-        distribution: None,
+        distribution,
         layers: Vec::new(),
     };
     Some(Ok(ReadSbom { subject, inventory: inventory.normalised() }))

@@ -70,11 +70,20 @@ pub(crate) struct Assembly<'t, 'c> {
     told_direct: Vec<(u32, Option<bool>)>,
 }
 
+/// What the document says that an element is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum What {
+    /// So far only others name it.
+    #[default]
+    Undefined,
+    /// A file, a service, the document.
+    Other,
+    Component,
+}
+
 #[derive(Debug, Default)]
 struct Node {
-    defined: bool,
-    /// A component, and no file, service or document.
-    component: bool,
+    what: What,
     root: bool,
     depends: bool,
     /// Indexes into the catalog's packages: the first and how many.
@@ -131,8 +140,8 @@ impl<'t, 'c> Assembly<'t, 'c> {
     /// Says that something with this name exists that is not a package (a service, a file, the document).
     pub(crate) fn define(&mut self, name: Cow<'t, str>) -> u32 {
         let id = self.id(name);
-        if let Some(node) = self.node(id) {
-            node.defined = true;
+        if let Some(node) = self.node(id).filter(|node| node.what == What::Undefined) {
+            node.what = What::Other;
         }
         id
     }
@@ -165,8 +174,8 @@ impl<'t, 'c> Assembly<'t, 'c> {
         let (line, name) = (part.line, part.id.unwrap_or_default());
         let (before, after) = self.catalog.packages.split_at(first);
         if let Some(node) = self.nodes.get_mut(id as usize) {
-            node.component = true;
-            if node.defined {
+            let before_it = std::mem::replace(&mut node.what, What::Component);
+            if before_it != What::Undefined {
                 // Some writers repeat a component word for word: nothing is lost then.
                 let (at, many) = node.packages.unwrap_or_default();
                 let held = before.get(at..at + many).unwrap_or_default();
@@ -182,7 +191,6 @@ impl<'t, 'c> Assembly<'t, 'c> {
                 }
                 return Ok(id);
             }
-            node.defined = true;
             node.packages = (count > 0).then_some((first, count));
             node.gap = gap.map(Box::new);
         }
@@ -308,6 +316,9 @@ impl<'t, 'c> Assembly<'t, 'c> {
                 self.catalog.unknown(line, unknown.kind, reason);
             }
         }
+        if let Some(label) = told.distribution.take() {
+            self.catalog.tell_distribution(label);
+        }
         if told.is_inventory {
             self.catalog.tell_files(told.files);
         }
@@ -335,12 +346,12 @@ impl<'t, 'c> Assembly<'t, 'c> {
 
     /// Whether it is listed as a component, be it a package or not.
     pub(crate) fn is_component(&self, id: u32) -> bool {
-        self.nodes.get(id as usize).is_some_and(|node| node.component)
+        self.nodes.get(id as usize).is_some_and(|node| node.what == What::Component)
     }
 
     /// Whether the document describes it.
     pub(crate) fn is_defined(&self, id: u32) -> bool {
-        self.nodes.get(id as usize).is_some_and(|node| node.defined)
+        self.nodes.get(id as usize).is_some_and(|node| node.what != What::Undefined)
     }
 
     /// Records a part of the document that is missing or cannot be read.
@@ -432,7 +443,8 @@ impl<'t, 'c> Assembly<'t, 'c> {
     }
 
     fn name_the_dangling(&mut self) {
-        let undefined = |id: u32| self.nodes.get(id as usize).is_some_and(|node| !node.defined);
+        let undefined =
+            |id: u32| self.nodes.get(id as usize).is_some_and(|node| node.what == What::Undefined);
         let mut lines: Vec<(u32, u32)> = self
             .relations
             .iter()

@@ -63,9 +63,12 @@ pub(crate) struct Left<'a> {
     pub(crate) parents: Vec<&'a Purl>,
 }
 
-/// The properties of the document: the files that were read, and the gaps.
+/// The properties of the document: the distribution, the files that were read, and the gaps.
 pub(crate) fn of_document(inventory: &Inventory) -> Vec<Property<'_>> {
     let mut all: Vec<Property<'_>> = vec![(INVENTORY.into(), "1".into())];
+    if let Some(distribution) = &inventory.distribution {
+        all.push(("secgate:distribution".into(), distribution.as_str().into()));
+    }
     for file in &inventory.files {
         all.push(("secgate:file".into(), file.as_str().into()));
     }
@@ -139,6 +142,8 @@ pub(crate) struct Told {
     owned_by: Option<Purl>,
     /// The document is secgate's.
     pub(crate) is_inventory: bool,
+    /// What the target is made from.
+    pub(crate) distribution: Option<String>,
     pub(crate) files: Vec<String>,
     unknowns: BTreeMap<u32, (Option<UnknownKind>, Option<String>, Location)>,
 }
@@ -252,6 +257,7 @@ impl Told {
             "owned_by" => self.owned_by = value.parse().ok(),
             "parent" => self.parents.extend(value.parse::<Purl>()),
             "inventory" => self.is_inventory = true,
+            "distribution" => self.distribution = Some(text()),
             "file" => self.files.push(text()),
             _ => {
                 if let Some((at, field)) = numbered(name, "location:") {

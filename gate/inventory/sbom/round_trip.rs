@@ -136,12 +136,11 @@ pub(crate) fn inventory(exact: bool) -> impl Strategy<Value = Inventory> {
     ];
     let unknown = (location(exact), kinds, text(exact))
         .prop_map(|(location, kind, reason)| Unknown { location, kind, reason });
-    (some(package(exact), 0..8), some(unknown, 0..3), some(text(exact), 0..3)).prop_map(
-        |(packages, unknowns, files)| {
-            Inventory { packages, unknowns, files, distribution: None, layers: Vec::new() }
-                .normalised()
-        },
-    )
+    let distribution = proptest::option::of(text(exact));
+    (some(package(exact), 0..8), some(unknown, 0..3), some(text(exact), 0..3), distribution)
+        .prop_map(|(packages, unknowns, files, distribution)| {
+            Inventory { packages, unknowns, files, distribution, layers: Vec::new() }.normalised()
+        })
 }
 
 fn check(inventory: &Inventory, kind: TargetKind, format: SbomFormat) {
