@@ -29,6 +29,7 @@ mod stages {
     mod applications;
     mod gate;
     mod hostile_target;
+    mod image;
     mod source;
 }
 mod reports {

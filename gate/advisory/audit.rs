@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use secgate_model::{
-    AdvisoryData, Confidence, Finding, Inventory, Kind, Locus, Package, Problem, Severity, Target,
+    AdvisoryData, Confidence, Finding, Kind, Locus, Package, Paths, Problem, Severity, Target,
     UnknownKind, Vulnerability,
 };
 use secgate_scan::{About, Job, Need, Scan, ScanError, Scanner, vulnerability_fingerprint};
@@ -53,7 +53,8 @@ impl Scanner for Audit<'_> {
         let inventory = job.inventory.ok_or_else(|| ScanError::new("there is no inventory"))?;
         let status = self.database.status();
         let has_kev = status.kev.is_some();
-        let judge = |package| self.judge(job.target, inventory, package, has_kev);
+        let paths = Paths::of(inventory);
+        let judge = |package| self.judge(job.target, &paths, package, has_kev);
         let results: Result<Vec<PackageResult>, DatabaseError> =
             if inventory.packages.len() < PARALLEL_FROM {
                 inventory.packages.iter().map(judge).collect()
@@ -107,7 +108,7 @@ impl Scanner for Audit<'_> {
                 .push(without_source(&format!("{count} packages"), &format!("type {kind}")));
         }
         if let Some(index) = &self.options.crates_index {
-            let yanked = index.look_up(job.target, inventory, has_kev);
+            let yanked = index.look_up(job.target, &paths, has_kev);
             scan.findings.extend(yanked.findings);
             scan.problems.extend(unlisted(index, &yanked.absent, "hold"));
             scan.problems.extend(unlisted(index, &yanked.broken, "have a readable file for"));
@@ -337,12 +338,12 @@ impl Audit<'_> {
     fn judge(
         &self,
         target: &Target,
-        inventory: &Inventory,
+        paths: &Paths<'_>,
         package: &Package,
         has_kev: bool,
     ) -> Result<PackageResult, DatabaseError> {
         if is_system_package(package.purl.kind()) {
-            return self.judge_system_package(target, inventory, package, has_kev);
+            return self.judge_system_package(target, paths, package, has_kev);
         }
         let kind = package.purl.kind().to_owned();
         let (ecosystem, name, version) = match Coordinates::of(&package.purl) {
@@ -367,14 +368,14 @@ impl Audit<'_> {
         let matches = match_package(self.database, ecosystem, &name, &version)?;
         let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
         for group in matches.groups {
-            if let Some(word) = self.word_of_owner(inventory, package, &group)? {
+            if let Some(word) = self.word_of_owner(paths.inventory(), package, &group)? {
                 result.problems.push(Problem {
                     location: package.locations.first().cloned(),
                     ..note(format!("left to the distribution: {word}"))
                 });
                 continue;
             }
-            result.findings.push(self.finding(target, inventory, package, group, has_kev)?);
+            result.findings.push(self.finding(target, paths, package, group, has_kev)?);
         }
         result.problems(package, &matches.unjudged, &matches.silent);
         Ok(result)
@@ -383,7 +384,7 @@ impl Audit<'_> {
     pub(crate) fn finding(
         &self,
         target: &Target,
-        inventory: &Inventory,
+        paths: &Paths<'_>,
         package: &Package,
         group: Group,
         has_kev: bool,
@@ -494,11 +495,7 @@ impl Audit<'_> {
                 status: None,
                 scope: package.scope,
                 direct: package.direct,
-                path: inventory
-                    .path_to(&package.purl)
-                    .into_iter()
-                    .map(ToString::to_string)
-                    .collect(),
+                path: paths.to(&package.purl).into_iter().map(ToString::to_string).collect(),
                 affects,
             }),
             evidence: Some(format!("{name} {version} is affected by {}", matched.join(", "))),

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) type Seen = BTreeMap<String, Vec<(String, i64)>>;
 
 /// Text blocks of about this many bytes: small enough to inflate in microseconds, large enough to compress.
-const BLOCK: usize = 8 << 10;
+const BLOCK: usize = 3 << 10;
 
 /// Compiles records into the bytes of a database. The same input gives the same bytes.
 pub(crate) fn compile(

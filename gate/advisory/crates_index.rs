@@ -5,7 +5,7 @@ use std::{
 };
 
 use secgate_model::{
-    Confidence, Finding, Inventory, Kind, Locus, Package, Severity, Target, Vulnerability,
+    Confidence, Finding, Kind, Locus, Package, Paths, Severity, Target, Vulnerability,
 };
 use secgate_scan::vulnerability_fingerprint;
 use secgate_versions::{Scheme, Version};
@@ -54,9 +54,11 @@ impl CratesIndex {
     }
 
     /// Looks up every crate of crates.io in the inventory.
-    pub(crate) fn look_up(&self, target: &Target, inventory: &Inventory, has_kev: bool) -> Yanked {
+    pub(crate) fn look_up(&self, target: &Target, paths: &Paths<'_>, has_kev: bool) -> Yanked {
         let mut yanked = Yanked::default();
-        for package in inventory.packages.iter().filter(|package| is_from_crates_io(package)) {
+        for package in
+            paths.inventory().packages.iter().filter(|package| is_from_crates_io(package))
+        {
             let (name, version) = (package.purl.name(), package.purl.version().unwrap_or_default());
             let releases = match self.releases(name) {
                 Ok(Some(releases)) => releases,
@@ -69,10 +71,13 @@ impl CratesIndex {
                     continue;
                 }
             };
-            match releases.iter().find(|release| same_release(&release.vers, version)) {
+            // Releases that differ in build metadata alone were accepted once: the exact one counts first.
+            let exact = releases.iter().find(|release| release.vers == version);
+            let listed = || releases.iter().find(|release| same_release(&release.vers, version));
+            match exact.or_else(listed) {
                 None => yanked.absent.push(format!("{name} {version}")),
                 Some(release) if release.yanked => {
-                    yanked.findings.push(finding(target, inventory, package, &releases, has_kev));
+                    yanked.findings.push(finding(target, paths, package, &releases, has_kev));
                 }
                 Some(_) => {}
             }
@@ -141,7 +146,7 @@ fn read(bytes: &[u8]) -> io::Result<Vec<Release>> {
 /// Build metadata tells no two releases apart.
 fn same_release(listed: &str, version: &str) -> bool {
     let plain = |text: &str| text.split('+').next().unwrap_or_default().to_owned();
-    listed == version || plain(listed) == plain(version)
+    plain(listed) == plain(version)
 }
 
 fn is_from_crates_io(package: &Package) -> bool {
@@ -152,7 +157,7 @@ fn is_from_crates_io(package: &Package) -> bool {
 
 fn finding(
     target: &Target,
-    inventory: &Inventory,
+    paths: &Paths<'_>,
     package: &Package,
     releases: &[Release],
     has_kev: bool,
@@ -199,7 +204,7 @@ fn finding(
             informational: Some("yanked".to_owned()),
             scope: package.scope,
             direct: package.direct,
-            path: inventory.path_to(purl).into_iter().map(ToString::to_string).collect(),
+            path: paths.to(purl).into_iter().map(ToString::to_string).collect(),
             ..Vulnerability::default()
         }),
         evidence: Some(format!("the crates.io index lists {name} {version} as yanked")),
@@ -210,7 +215,7 @@ fn finding(
 
 #[cfg(test)]
 mod tests {
-    use secgate_model::{Location, TargetKind};
+    use secgate_model::{Inventory, Location, TargetKind};
 
     use super::*;
 
@@ -251,7 +256,11 @@ mod tests {
             .iter()
             .map(|purl| Package::new(purl.parse().unwrap(), "test", Location::file("Cargo.lock")));
         let inventory = Inventory { packages: packages.collect(), ..Inventory::default() };
-        CratesIndex::new(dir.path().to_owned()).look_up(&target, &inventory.normalised(), true)
+        CratesIndex::new(dir.path().to_owned()).look_up(
+            &target,
+            &Paths::of(&inventory.normalised()),
+            true,
+        )
     }
 
     #[test]
@@ -273,6 +282,20 @@ mod tests {
             assert_eq!(about.informational.as_deref(), Some("yanked"));
             assert!(yanked.absent.is_empty() && yanked.broken.is_empty());
         }
+    }
+
+    #[test]
+    fn of_two_builds_of_one_version_the_exact_one_counts() {
+        let lines = concat!(
+            r#"{"name":"time","vers":"1.0.0+one","yanked":false}"#,
+            "\n",
+            r#"{"name":"time","vers":"1.0.0+two","yanked":true}"#,
+            "\n",
+        );
+        let yanked = |purl: &str| look_up(lines.as_bytes(), &[purl]).findings.len();
+        assert_eq!(yanked("pkg:cargo/time@1.0.0%2Btwo"), 1);
+        assert_eq!(yanked("pkg:cargo/time@1.0.0%2Bone"), 0);
+        assert_eq!(yanked("pkg:cargo/time@1.0.0"), 0);
     }
 
     #[test]

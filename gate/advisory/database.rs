@@ -104,7 +104,7 @@ pub struct Epss {
     pub percentile: f64,
 }
 
-/// Some eight megabytes.
+/// Some four megabytes.
 const KEPT_BLOCKS: usize = 1024;
 const MAX_BLOCK: usize = 64 << 20;
 /// The list of what the sources held: some 25 bytes a record.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use secgate_model::{Finding, Inventory, Package, Problem, Purl, Severity, Target};
+use secgate_model::{Finding, Inventory, Package, Paths, Problem, Purl, Severity, Target};
 
 use crate::{
-    Audit, DatabaseError, Group,
+    Affected, Audit, DatabaseError, Group,
     audit::{Outside, PackageResult},
     distribution::{Placed, Unplaced, place, place_label},
     distribution_matching::{match_system_package, spoken},
@@ -18,7 +18,7 @@ impl Audit<'_> {
     pub(crate) fn judge_system_package(
         &self,
         target: &Target,
-        inventory: &Inventory,
+        paths: &Paths<'_>,
         package: &Package,
         has_kev: bool,
     ) -> Result<PackageResult, DatabaseError> {
@@ -54,7 +54,7 @@ impl Audit<'_> {
                 .filter_map(|(_, affected)| affected.vendor.as_ref()?.urgency.clone())
                 .collect();
             let is_unimportant = urgencies.iter().any(|urgency| urgency == "unimportant");
-            let mut finding = self.finding(target, inventory, package, group, has_kev)?;
+            let mut finding = self.finding(target, paths, package, group, has_kev)?;
             if is_unimportant {
                 // The distribution's word for its own build: there, and hardly worth an update.
                 finding.severity = Some(Severity::Low);
@@ -92,7 +92,8 @@ impl Audit<'_> {
     }
 
     /// What the distribution says about an upstream flaw of a language package that it brought along itself: its fixes do
-    /// not show in the package's version. `None` where it has not spoken about any of the group's CVEs in this release.
+    /// not show in the package's version. `None` where it has not spoken about each of the group's CVEs in this release, or
+    /// where its package is not judged itself: only what is judged can answer for its files.
     pub(crate) fn word_of_owner(
         &self,
         inventory: &Inventory,
@@ -100,46 +101,59 @@ impl Audit<'_> {
         group: &Group,
     ) -> Result<Option<String>, DatabaseError> {
         let Some(owner) = &package.owned_by else { return Ok(None) };
-        let Ok(placed) = place(owner) else { return Ok(None) };
-        let installed = inventory
-            .packages
-            .binary_search_by(|held| held.purl.cmp(owner))
-            .ok()
-            .and_then(|at| inventory.packages.get(at));
-        // Only an owner that is judged itself can answer for its files.
-        let Some(owner) = installed else { return Ok(None) };
+        let Some(owner) = inventory.find(owner) else { return Ok(None) };
+        let Ok(placed) = place(&owner.purl) else { return Ok(None) };
         let wanted = Wanted::of(placed.ecosystem, owner);
+        if wanted.is_kernel_part {
+            return Ok(None);
+        }
+        let cves: BTreeSet<&String> =
+            group.ids.iter().filter(|id| id.starts_with("CVE-")).collect();
+        let mut spoken_of = BTreeSet::new();
+        let mut word = None;
         for (_, entries) in spoken(self.database, &placed, &wanted)? {
-            for entry in entries {
+            // An entry without versions says nothing about the package, and makes no finding of its own.
+            for entry in entries.iter().filter(|entry| !is_silent(&entry.affected)) {
                 let record = self.database.text(entry.record)?.record;
-                let Some(cve) = record.flaws.iter().find(|flaw| group.ids.contains(flaw)) else {
-                    continue;
-                };
-                let fixes: BTreeSet<&str> = entry
-                    .affected
-                    .ranges
-                    .iter()
-                    .flatten()
-                    .filter_map(|bound| match bound {
-                        Bound::Fixed(text) => Some(text.as_str()),
-                        _ => None,
-                    })
-                    .collect();
-                let said = match fixes.first() {
-                    None => "names no fix".to_owned(),
-                    Some(&"0") => "says it was never affected".to_owned(),
-                    Some(fix) => format!("says fixed in {fix}"),
-                };
-                return Ok(Some(format!(
-                    "{cve} for {}: it is a file of {}, and {} {said} ({})",
-                    package.purl,
-                    owner.purl,
-                    shown(&placed),
-                    record.id
-                )));
+                let about = || record.flaws.iter().filter(|flaw| group.ids.contains(flaw));
+                let Some(first) = about().next() else { continue };
+                word.get_or_insert_with(|| {
+                    format!(
+                        "{first} for {}: it is a file of {}, and {} {} ({})",
+                        package.purl,
+                        owner.purl,
+                        shown(&placed),
+                        said(&entry.affected),
+                        record.id
+                    )
+                });
+                spoken_of.extend(about().cloned());
             }
         }
-        Ok(None)
+        Ok(word.filter(|_| cves.iter().all(|cve| spoken_of.contains(*cve))))
+    }
+}
+
+fn is_silent(affected: &Affected) -> bool {
+    affected.versions.is_empty() && affected.ranges.is_empty()
+}
+
+/// An entry's fix in words.
+fn said(affected: &Affected) -> String {
+    let mut fixes: Vec<&str> = affected
+        .ranges
+        .iter()
+        .flatten()
+        .filter_map(|bound| match bound {
+            Bound::Fixed(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect();
+    fixes.sort_unstable();
+    match fixes.first() {
+        None => "names no fix".to_owned(),
+        Some(&"0") => "says it was never affected".to_owned(),
+        Some(fix) => format!("says fixed in {fix}"),
     }
 }
 

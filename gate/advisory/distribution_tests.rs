@@ -414,6 +414,39 @@ fn files_of_a_distribution_are_left_to_it_where_it_has_spoken() {
 }
 
 #[test]
+fn only_a_distribution_that_says_something_of_every_flaw_answers_for_its_files() {
+    let found = |aliases: &str, own: &[String], owner: &str| {
+        let upstream = entry("PyPI", "flask", "introduced 0, fixed 3.0", "");
+        let mut texts = vec![osv("PYSEC-1", &format!(r#","aliases":[{aliases}]"#), &upstream)];
+        texts.extend_from_slice(own);
+        let owner = package(owner);
+        let mut file = package("pkg:pypi/flask@2.2.2");
+        file.owned_by = Some(owner.purl.clone());
+        let ran = run(&database(&texts), vec![owner, file]);
+        let python = ran.findings.iter().filter(|finding| {
+            finding.locus.component.as_ref().is_some_and(|purl| purl.kind() == "pypi")
+        });
+        python.count()
+    };
+    let flask = "pkg:deb/debian/python3-flask@2.2.2-3?distro=debian-12&upstream=flask";
+    let fixed = entry("Debian:12", "flask", "introduced 0, fixed 2.2.2-3", "");
+    let silent = r#"{"package":{"ecosystem":"Debian:12","name":"flask"}}"#;
+    let one = osv("DEBIAN-CVE-2024-1", "", &fixed);
+    let two = osv("DEBIAN-CVE-2024-2", "", &fixed);
+    assert_eq!(found(r#""CVE-2024-1""#, std::slice::from_ref(&one), flask), 0);
+    // It names the package and says nothing of versions: neither it nor upstream would count.
+    assert_eq!(found(r#""CVE-2024-1""#, &[osv("DEBIAN-CVE-2024-1", "", silent)], flask), 1);
+    // One advisory of two flaws, of which the distribution has fixed one.
+    let both = r#""CVE-2024-1","CVE-2024-2""#;
+    assert_eq!(found(both, std::slice::from_ref(&one), flask), 1);
+    assert_eq!(found(both, &[one, two], flask), 0);
+    // What is not judged itself answers for nothing.
+    let linux = osv("DEBIAN-CVE-2024-1", "", &fixed.replace("flask", "linux"));
+    let tools = "pkg:deb/debian/linux-perf@2.2.2-3?distro=debian-12&upstream=linux";
+    assert_eq!(found(r#""CVE-2024-1""#, &[linux], tools), 1);
+}
+
+#[test]
 fn known_ecosystems_have_an_order() {
     for ecosystem in ["Debian:12", "Ubuntu:22.04:LTS", "Alpine:v3.18", "Amazon Linux:2", "SUSE:x"] {
         assert!(is_distribution(ecosystem), "{ecosystem}");

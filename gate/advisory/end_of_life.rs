@@ -26,7 +26,8 @@ struct End {
 }
 
 /// Says which releases, of the packages and of what the target says it is made from (`debian-12`), have come to their end at `now`, or soon will: a gap, or a note. A release that the
-/// table does not know is a note: newer releases come out between two versions of secgate.
+/// table does not know is a note where it may be a newer one: releases come out between two versions of secgate. One that is
+/// older than what the table knows has ended.
 pub(crate) fn ended_releases<'p>(
     packages: impl IntoIterator<Item = &'p Package>,
     made_from: Option<&str>,
@@ -80,7 +81,10 @@ fn judge(name: &str, cycle: &str, has_subscription: bool, today: Date) -> Option
     }
     let note = |message: String| Problem { location: None, message, hint: None, gap: false };
     let Some(end) = end_of(name, cycle) else {
-        return Some(note(format!("nothing is known about the end of life of {name} {cycle}")));
+        return Some(Problem {
+            gap: is_old(name, cycle),
+            ..note(format!("nothing is known about the end of life of {name} {cycle}"))
+        });
     };
     let until = if has_subscription { end.subscribers.max(end.public) } else { end.public }?;
     let left = i64::from(today.until(until).ok()?.get_days());
@@ -113,6 +117,21 @@ fn end_of(name: &str, cycle: &str) -> Option<End> {
     rows()
         .find(|(of, release, _)| *of == name && *release == cycle)
         .map(|(_, _, [_, public, subscribers])| End { public, subscribers })
+}
+
+/// Whether a release is older than one that the table knows. Names that do not begin alike (`Micro 5.3`, `15 SP5`) are of
+/// different products.
+fn is_old(name: &str, cycle: &str) -> bool {
+    let parts = |cycle: &str| -> (String, Vec<u64>) {
+        let words: String = cycle.chars().take_while(|c| !c.is_ascii_digit()).collect();
+        let numbers = cycle.split(|c: char| !c.is_ascii_digit());
+        (words, numbers.filter_map(|number| number.parse().ok()).collect())
+    };
+    let (product, own) = parts(cycle);
+    rows().filter(|(of, ..)| *of == name).any(|(_, other, _)| {
+        let (of, numbers) = parts(other);
+        of == product && numbers > own
+    })
 }
 
 /// The newest release of a distribution that is out and has not ended.
@@ -190,6 +209,12 @@ mod tests {
             "2026-09-01",
             Some((false, "nothing is known")),
         );
+        let older = Some((true, "nothing is known"));
+        check("pkg:rpm/suse/a@1-1?distro=sles-12.2", "2026-09-01", older);
+        check("pkg:rpm/suse/a@1-1?distro=sles-11.4", "2026-09-01", older);
+        check("pkg:rpm/oracle/a@1-1?distro=ol-5.11", "2026-09-01", older);
+        check("pkg:rpm/suse/a@1-1?distro=sles-15.9", "2026-09-01", Some((false, "nothing")));
+        check("pkg:rpm/suse/a@1-1?distro=sle-micro-5.3", "2026-09-01", Some((false, "nothing")));
     }
 
     #[test]
@@ -207,5 +232,8 @@ mod tests {
         let plain = "pkg:deb/ubuntu/a@1-1ubuntu1?distro=ubuntu-18.04";
         check(plain, "2026-09-01", Some((true, "Ubuntu 18.04")));
         check("pkg:deb/ubuntu/a@1-1ubuntu1%2Besm1?distro=ubuntu-18.04", "2026-09-01", None);
+        // The legacy add-on is another subscription.
+        let legacy = "pkg:deb/ubuntu/a@1-1ubuntu1%2Besm1?distro=ubuntu-14.04";
+        check(legacy, "2025-09-01", Some((true, "Ubuntu 14.04")));
     }
 }

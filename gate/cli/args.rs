@@ -180,7 +180,7 @@ pub(crate) struct ImageSource {
     /// Every image of an index
     #[arg(long, conflicts_with = "platform")]
     pub(crate) all_platforms: bool,
-    /// Folder that remembers layers; may be shared by any number of runs
+    /// Folder that remembers layers; may be shared by any number of runs. Who can write to it decides what they find
     #[arg(long, value_name = "DIR")]
     pub(crate) layer_cache: Option<PathBuf>,
     /// Remember no layers
@@ -278,6 +278,9 @@ pub(crate) struct SbomMergeArgs {
     /// The time that the document carries (RFC 3339); otherwise SOURCE_DATE_EPOCH, otherwise now
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<jiff::Timestamp>,
+    /// Exit with 0 although one of the SBOMs has gaps; the document says which
+    #[arg(long)]
+    pub(crate) accept_gaps: bool,
 }
 
 fn sbom_format(text: &str) -> Result<SbomFormat, String> {

@@ -1,5 +1,8 @@
 use std::{fmt, process::ExitCode};
 
+use secgate_model::Unknown;
+use secgate_report::{shown_line, shown_lines};
+
 /// Why a command ends without doing its work, with the exit code that the contract gives it.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -31,6 +34,11 @@ impl Failure {
         Self { code: ERROR, message: message.to_string(), hint: None }
     }
 
+    /// The same, where a stranger's texts are in the message: one line, whatever they hold.
+    pub(crate) fn foreign(message: impl fmt::Display) -> Self {
+        Self::evidence(shown_line(&message.to_string()))
+    }
+
     /// The same with the one thing to do.
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
@@ -46,9 +54,9 @@ impl Failure {
         use anstyle::{AnsiColor, Style};
         let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
         let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
-        anstream::eprintln!("{red}error{red:#}: {}", self.message);
+        anstream::eprintln!("{red}error{red:#}: {}", shown_lines(&self.message));
         if let Some(hint) = &self.hint {
-            anstream::eprintln!("{cyan}hint{cyan:#}: {hint}");
+            anstream::eprintln!("{cyan}hint{cyan:#}: {}", shown_lines(hint));
         }
         ExitCode::from(self.code)
     }
@@ -57,5 +65,15 @@ impl Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::evidence(error)
+    }
+}
+
+/// Tells what a document lacks, a line each: its exit code may be all that is looked at, and its reader may be a pipeline that
+/// takes lines for commands.
+pub(crate) fn tell_gaps(unknowns: &[Unknown]) {
+    for unknown in unknowns {
+        let line = unknown.location.line.map_or_else(String::new, |line| format!(":{line}"));
+        let text = format!("{}{line}: {}", unknown.location.path, unknown.reason);
+        anstream::eprintln!("gap: {}", shown_line(&text));
     }
 }

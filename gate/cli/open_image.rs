@@ -72,9 +72,57 @@ fn architecture() -> &'static str {
 
 /// An image that cannot be opened as a whole is no evidence.
 pub(crate) fn failed(error: &ImageError) -> Failure {
-    let failure = Failure::evidence(error);
+    let failure = Failure::foreign(error);
     match error.hint() {
         Some(hint) => failure.hint(hint),
         None => failure,
+    }
+}
+
+/// A word for each image that tells it from the others, for the names of files: `linux-arm-v7`. An image says itself what it is
+/// for, so that no letter is taken that means anything in a path, and two that say the same differ by their identifier.
+pub(crate) fn labels(images: &[Image]) -> Vec<String> {
+    let names: Vec<String> = images.iter().map(|image| label(&platform(image))).collect();
+    told_apart(&names, |at| images.get(at).map_or("", |image| image.config_digest.hex()))
+}
+
+/// `os/architecture[/variant]`.
+pub(crate) fn platform(image: &Image) -> String {
+    let platform = &image.platform;
+    let variant = platform.variant.as_deref().filter(|variant| !variant.is_empty());
+    let variant = variant.map_or_else(String::new, |variant| format!("/{variant}"));
+    format!("{}/{}{variant}", platform.os, platform.architecture)
+}
+
+fn label(platform: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    platform.chars().take(60).map(letter).collect()
+}
+
+fn told_apart<'a>(names: &[String], identifier: impl Fn(usize) -> &'a str) -> Vec<String> {
+    let twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
+    let full = |(at, name): (usize, &String)| {
+        if twice(name) { format!("{name}-{}", identifier(at)) } else { name.clone() }
+    };
+    names.iter().enumerate().map(full).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_one_word_whatever_an_image_calls_itself() {
+        let check = |platform: &str, expected: &str| assert_eq!(label(platform), expected);
+        check("linux/arm/v7", "linux-arm-v7");
+        check("../../etc/x\0/amd64", "------etc-x--amd64");
+        check("linux\n/\u{1b}[31m", "linux-----31m");
+        assert_eq!(label(&"x".repeat(1000)).len(), 60);
+    }
+
+    #[test]
+    fn no_two_images_write_to_one_file() {
+        let names = ["a", "b", "a"].map(str::to_owned);
+        assert_eq!(told_apart(&names, |at| ["1", "2", "3"][at]), ["a-1", "b", "a-3"]);
     }
 }

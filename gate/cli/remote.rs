@@ -40,9 +40,9 @@ pub(crate) fn open(
             open_image(&registry, &named.wanted(), options).map_err(|error| failed(&error))
         }
         Reference::DockerDaemon(name) => {
-            from_engine("docker-daemon", name, docker_socket()?, options)
+            from_engine("docker-daemon", name, &docker_socket()?, options)
         }
-        Reference::Podman(name) => from_engine("podman", name, podman_socket()?, options),
+        Reference::Podman(name) => from_engine("podman", name, &podman_socket()?, options),
         _ => Err(Failure::usage(format!("{reference} lies in files"))),
     }
 }
@@ -50,10 +50,10 @@ pub(crate) fn open(
 fn from_engine(
     scheme: &str,
     name: &str,
-    socket: PathBuf,
+    socket: &Path,
     options: &ImageOptions<'_>,
 ) -> Result<Vec<Image>, Failure> {
-    let engine = Engine::new(&socket, Bounds::default()).map_err(|error| told(&error))?;
+    let engine = Engine::new(socket, Bounds::default()).map_err(|error| told(&error))?;
     let image = engine.inspect(name).map_err(|error| told(&error))?;
     // By its identifier: the name may be given to another image between the two questions.
     let mut stream = engine.export(&image.id, MAX_EXPORT).map_err(|error| told(&error))?;
@@ -209,7 +209,7 @@ fn socket(variable: &str, usual: &[&str]) -> Result<PathBuf, Failure> {
 pub(crate) fn told(error: &RegistryError) -> Failure {
     let failure = match error.kind {
         ErrorKind::Input(_) => Failure::usage(error),
-        _ => Failure::evidence(error),
+        _ => Failure::foreign(error),
     };
     match error.hint() {
         Some(hint) => failure.hint(hint),

@@ -17,7 +17,7 @@ mod tokens;
 
 pub use assignment::{Assigned, assignments};
 pub use base64::base64_decode;
-pub use detector::{DETECTORS, Detector};
+pub use detector::{DETECTORS, Detector, Loaded};
 pub use find::{
     MAX_SECRETS, MAX_TEXT, Secret, Sort, find_in_command, find_in_text, find_in_value, scrubbed,
 };

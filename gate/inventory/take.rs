@@ -43,10 +43,12 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
             })
             .map(move |cataloger| (entry, cataloger))
     });
-    let (mut inventory, unpinned) = read(&wanted.collect::<Vec<_>>(), tree);
+    let wanted: Vec<_> = wanted.collect();
+    let (mut inventory, unpinned) = read(&wanted, tree);
     if inventory.packages.iter().any(|package| is_system(&package.purl)) {
         inventory.distribution = Distribution::of(tree).map(|found| found.label());
     }
+    inventory.unknowns.extend(without_packages(&inventory, &wanted));
     inventory.unknowns.extend(tree.links().iter().filter_map(|link| dropped(link, tree)));
     let open = still_unpinned(unpinned, &inventory);
     inventory.unknowns.extend(open);
@@ -63,7 +65,7 @@ pub fn take_inventory(tree: &Tree) -> Inventory {
 /// either: they repeat its databases in other words, or describe what was left behind.
 ///
 /// The database of packages is found through symbolic links as well. A distribution without any is a gap: its packages may be
-/// there all the same.
+/// there all the same, and so is a database that names none.
 pub fn take_image_inventory(tree: &Tree) -> Inventory {
     let mut wanted: Vec<(&Entry, &dyn Cataloger)> = tree
         .entries()
@@ -88,20 +90,7 @@ pub fn take_image_inventory(tree: &Tree) -> Inventory {
     }
     let (mut inventory, unpinned) = read(&wanted, tree);
     inventory.distribution = Distribution::of(tree).map(|found| found.label());
-    let has_database = wanted.iter().any(|(_, cataloger)| {
-        cataloger.id() != OsRelease.id()
-            && SYSTEM_CATALOGERS.iter().any(|system| system.id() == cataloger.id())
-    });
-    if let (Some(label), false) = (&inventory.distribution, has_database) {
-        inventory.unknowns.push(Unknown {
-            location: Location::file("etc/os-release"),
-            kind: UnknownKind::Unreadable,
-            reason: format!(
-                "the image says that it is {label} and has no database of packages: what the system consists of is \
-                 not known"
-            ),
-        });
-    }
+    inventory.unknowns.extend(without_packages(&inventory, &wanted));
     let open = still_unpinned(unpinned, &inventory);
     inventory.unknowns.extend(open);
     attribute(&mut inventory, &wanted, tree);
@@ -116,6 +105,41 @@ const DATABASES: [&str; 5] = [
     "var/lib/rpm/Packages.db",
     "var/lib/rpm/Packages",
 ];
+
+/// The gap of a system of which no package is told: it says which distribution it is and has no database, or it has one that
+/// was emptied. What it consists of may be there all the same.
+fn without_packages(inventory: &Inventory, wanted: &[(&Entry, &dyn Cataloger)]) -> Option<Unknown> {
+    if inventory.packages.iter().any(|package| is_system(&package.purl)) {
+        return None;
+    }
+    let is_database = |cataloger: &dyn Cataloger| {
+        cataloger.id() != OsRelease.id()
+            && SYSTEM_CATALOGERS.iter().any(|system| system.id() == cataloger.id())
+    };
+    let database = wanted
+        .iter()
+        .filter(|(entry, cataloger)| {
+            is_database(*cataloger) && inventory.files.contains(&entry.path)
+        })
+        .map(|(entry, _)| &entry.path)
+        .min();
+    let (path, reason) = match (database, &inventory.distribution) {
+        (Some(path), _) => (
+            path.as_str(),
+            "the database of packages names none: what the system consists of is not known"
+                .to_owned(),
+        ),
+        (None, Some(label)) => (
+            "etc/os-release",
+            format!(
+                "the image says that it is {label} and has no database of packages: what the system consists of is \
+                 not known"
+            ),
+        ),
+        (None, None) => return None,
+    };
+    Some(Unknown { location: Location::file(path), kind: UnknownKind::Unreadable, reason })
+}
 
 /// Runs each cataloger on its file.
 fn read(wanted: &[(&Entry, &dyn Cataloger)], tree: &Tree) -> (Inventory, Vec<Unpinned>) {
@@ -399,6 +423,29 @@ mod tests {
         let alone = ("etc/os-release".to_owned(), b"ID=wolfi\n".to_vec());
         let folder = take_inventory(&Tree::in_memory([alone], Limits::default()));
         assert!(folder.files.is_empty() && folder.distribution.is_none());
+    }
+
+    #[test]
+    fn a_database_that_names_no_package_is_a_gap() {
+        for (database, text) in [
+            ("var/lib/dpkg/status", ""),
+            ("var/lib/dpkg/status", "\n\n"),
+            ("var/lib/dpkg/status", "Package: a\nStatus: deinstall ok config-files\nVersion: 1\n"),
+            ("lib/apk/db/installed", ""),
+        ] {
+            let files = [
+                ("etc/os-release", "ID=debian\nVERSION_ID=12\n"),
+                (database, text),
+                ("usr/lib/node_modules/a/package.json", "{\"version\": \"1.0.0\"}"),
+            ];
+            let owned = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()));
+            let tree = Tree::in_memory(owned, Limits::default());
+            for inventory in [take_image_inventory(&tree), take_inventory(&tree)] {
+                assert_eq!(inventory.packages.len(), 1);
+                assert_eq!(inventory.unknowns.len(), 1, "{database} {text:?}");
+                assert_eq!(inventory.unknowns[0].location.path, database);
+            }
+        }
     }
 
     #[test]

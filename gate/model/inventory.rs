@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{Location, Package, Purl};
@@ -72,39 +70,12 @@ impl Inventory {
 
     /// The package with exactly this purl; the inventory has passed through [`Inventory::normalised`].
     pub fn find(&self, purl: &Purl) -> Option<&Package> {
-        let at = self.packages.binary_search_by(|package| package.purl.cmp(purl)).ok()?;
-        self.packages.get(at)
+        self.packages.get(self.place(purl)?)
     }
 
-    /// The shortest chain of packages from one that the project names itself to `purl`, both ends included; empty where
-    /// no file tells. Ties go to the chain that sorts first.
-    pub fn path_to<'a>(&'a self, purl: &'a Purl) -> Vec<&'a Purl> {
-        let mut came_from: BTreeMap<&Purl, Option<&Purl>> = BTreeMap::new();
-        let mut wave = vec![purl];
-        came_from.insert(purl, None);
-        while !wave.is_empty() {
-            let mut next = Vec::new();
-            for at in wave {
-                let Some(package) = self.find(at) else { continue };
-                if package.direct == Some(true) {
-                    let mut chain = vec![at];
-                    let mut here = at;
-                    while let Some(Some(child)) = came_from.get(here) {
-                        chain.push(child);
-                        here = child;
-                    }
-                    return chain;
-                }
-                for parent in &package.parents {
-                    if !came_from.contains_key(parent) {
-                        came_from.insert(parent, Some(at));
-                        next.push(parent);
-                    }
-                }
-            }
-            wave = next;
-        }
-        Vec::new()
+    /// Its place among the packages.
+    pub(crate) fn place(&self, purl: &Purl) -> Option<usize> {
+        self.packages.binary_search_by(|package| package.purl.cmp(purl)).ok()
     }
 }
 
@@ -136,19 +107,18 @@ mod tests {
     use super::*;
     use crate::Scope;
 
-    fn package(purl: &str, direct: Option<bool>, parents: &[&str]) -> Package {
+    fn package(purl: &str, direct: Option<bool>) -> Package {
         let mut package = Package::new(purl.parse().unwrap(), "test", Location::file("lock"));
         package.direct = direct;
-        package.parents = parents.iter().map(|parent| parent.parse().unwrap()).collect();
         package
     }
 
     #[test]
     fn entries_of_one_purl_become_one() {
-        let mut dev = package("pkg:npm/a@1", Some(false), &[]);
+        let mut dev = package("pkg:npm/a@1", Some(false));
         dev.scope = Scope::Dev;
         dev.locations = vec![Location::line("b.lock", 2)];
-        let mut runtime = package("pkg:npm/a@1", Some(true), &[]);
+        let mut runtime = package("pkg:npm/a@1", Some(true));
         runtime.scope = Scope::Runtime;
         let inventory =
             Inventory { packages: vec![dev, runtime], ..Inventory::default() }.normalised();
@@ -156,21 +126,5 @@ mod tests {
         assert_eq!(inventory.packages[0].scope, Scope::Runtime);
         assert_eq!(inventory.packages[0].direct, Some(true));
         assert_eq!(inventory.packages[0].locations.len(), 2);
-    }
-
-    #[test]
-    fn the_path_is_the_shortest_one_and_survives_a_cycle() {
-        let inventory = Inventory {
-            packages: vec![
-                package("pkg:npm/app-dep@1", Some(true), &[]),
-                package("pkg:npm/middle@1", Some(false), &["pkg:npm/app-dep@1", "pkg:npm/leaf@1"]),
-                package("pkg:npm/leaf@1", Some(false), &["pkg:npm/middle@1"]),
-            ],
-            ..Inventory::default()
-        }
-        .normalised();
-        let leaf = "pkg:npm/leaf@1".parse().unwrap();
-        let path: Vec<_> = inventory.path_to(&leaf).into_iter().map(ToString::to_string).collect();
-        assert_eq!(path, ["pkg:npm/app-dep@1", "pkg:npm/middle@1", "pkg:npm/leaf@1"]);
     }
 }

@@ -32,6 +32,7 @@ pub use document::document;
 pub use format::{Format, UnknownFormat};
 pub use gitlab::{GitlabReport, gitlab_reports};
 pub use sbom_diff::{SBOM_DIFF_SCHEMA, sbom_diff_json, sbom_diff_markdown, sbom_diff_text};
+pub use text::{line as shown_line, lines as shown_lines};
 
 /// The JSON Schema (draft 2020-12) of the report document.
 pub const REPORT_SCHEMA: &str = include_str!("../../reports/schema/report-1.schema.json");

@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthChar;
 
 /// The text on one line without anything that moves a cursor, turns the writing direction or hides: escape sequences,
 /// control characters, bidirectional marks and invisible characters go, white space becomes single blanks.
-pub(crate) fn line(text: &str) -> String {
+pub fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for_each_visible(text, |c| {
         if c.is_whitespace() {
@@ -25,7 +25,7 @@ pub(crate) fn line(text: &str) -> String {
 }
 
 /// Like [`line`], but keeps line breaks.
-pub(crate) fn lines(text: &str) -> String {
+pub fn lines(text: &str) -> String {
     let joined: Vec<String> = text
         .lines()
         .map(|part| {

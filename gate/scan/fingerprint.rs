@@ -32,12 +32,20 @@ pub fn vulnerability_fingerprint(
 }
 
 /// What stays the same about a target from run to run: nothing of a path (a clone may lie anywhere), the repository of
-/// an image without tag and digest, the origin of a URL.
+/// an image without tag, digest and platform, the origin of a URL. An image in a file has no more of a key than a path, and one
+/// in an engine the key that it would have in a registry.
 pub fn subject_key(target: &Target) -> String {
     match target.kind {
         TargetKind::Path => String::new(),
         TargetKind::Image => {
-            let name = target.name.split_once('@').map_or(target.name.as_str(), |(name, _)| name);
+            let name = target.name.split(" (").next().unwrap_or_default();
+            let in_files = ["oci:", "oci-archive:", "docker-archive:"];
+            if in_files.iter().any(|scheme| name.starts_with(scheme)) {
+                return String::new();
+            }
+            let engine = ["docker-daemon:", "podman:"];
+            let name = engine.iter().find_map(|scheme| name.strip_prefix(scheme)).unwrap_or(name);
+            let name = name.split_once('@').map_or(name, |(name, _)| name);
             match name.rsplit_once(':') {
                 // A colon before the last slash is a port, not a tag.
                 Some((repository, tag)) if !tag.contains('/') => repository.to_owned(),
@@ -95,6 +103,14 @@ mod tests {
             subject_key(&target(TargetKind::Image, "localhost:5000/a/b")),
             "localhost:5000/a/b"
         );
+        for (name, key) in [
+            ("registry.example/a:1 (linux/arm64)", "registry.example/a"),
+            ("oci:build/image:1", ""),
+            ("docker-archive:/tmp/x.tar", ""),
+            ("docker-daemon:team/app:1", "team/app"),
+        ] {
+            assert_eq!(subject_key(&target(TargetKind::Image, name)), key);
+        }
         assert_eq!(
             subject_key(&target(TargetKind::Url, "https://staging.example/x?y")),
             "https://staging.example"

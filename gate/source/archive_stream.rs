@@ -15,7 +15,7 @@ use crate::{
     image_load::{Streamed, StreamedLayer},
     inflate::{Encoding, MAGIC},
     layer::{Choice, LayerError, LayerReader},
-    layer_cache::LayerCache,
+    layer_cache::{LayerCache, LayerName},
     local::open_store,
     store::Store,
     tar::is_tar_start,
@@ -105,9 +105,10 @@ pub(crate) fn stream_archive(
         // Only now is it known which of the layers are what an image says.
         let cache = LayerCache::new(folder, options.pick, &options.limits);
         let known: BTreeSet<&Digest> =
-            images.iter().flat_map(|image| &image.layers).map(|layer| &layer.diff_id).collect();
-        for layer in streamed.values().filter(|layer| known.contains(&layer.diff_id)) {
-            cache.put(&layer.diff_id, &layer.list);
+            images.iter().flat_map(|image| &image.layers).map(|layer| &layer.digest).collect();
+        for (digest, layer) in streamed.iter().filter(|(digest, _)| known.contains(digest)) {
+            let StreamedLayer { stored: size, encoding, ref diff_id, ref list } = *layer;
+            cache.put(LayerName { digest, size, encoding, diff_id }, list);
         }
     }
     Ok(images)

@@ -9,8 +9,8 @@ use secgate_model::Digest;
 use serde::Deserialize;
 
 use crate::{
-    BlobError, Blobs, Limits, MAX_MANIFEST, Served, Wanted, image_plan::sha256, inflate::Encoding,
-    reference, store::Store,
+    BlobError, Blobs, Limits, MAX_MANIFEST, Served, Wanted, image_document::check_saved,
+    image_plan::sha256, inflate::Encoding, reference, store::Store,
 };
 
 /// What `docker save` writes (Docker image specification 1.2, "Combined Image JSON + Filesystem Changeset Format"): a list of
@@ -45,6 +45,8 @@ impl<S: Store> DockerArchive<S> {
 
     fn choose(&self, wanted: Option<&str>) -> Result<Saved, BlobError> {
         let bytes = self.store.small("manifest.json", MAX_MANIFEST)?;
+        check_saved(&bytes)
+            .map_err(|error| self.error(format!("its `manifest.json` is malformed: {error}")))?;
         let mut images: Vec<Saved> = serde_json::from_slice(&bytes)
             .map_err(|error| self.error(format!("its `manifest.json` is malformed: {error}")))?;
         let all: Vec<String> =

@@ -88,7 +88,7 @@ pub struct Image {
 /// A layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageLayer {
-    /// Of the bytes as stored. Not checked where the layer was remembered from an earlier image by its `diff_id`.
+    /// Of the bytes as stored. Where the layer was remembered it was checked when it was read, together with `diff_id`.
     pub digest: Digest,
     /// Of its tar file.
     pub diff_id: Digest,

@@ -28,7 +28,7 @@ struct Probe {
 /// # Errors
 /// One sentence.
 pub(crate) fn read_document(bytes: &[u8], said: &[Option<&str>]) -> Result<Document, String> {
-    check_keys(bytes)?;
+    check_keys(bytes, &|_| DOCUMENT)?;
     let probe: Probe = serde_json::from_slice(bytes)
         .map_err(|error| format!("it is not a JSON document of an image: {error}"))?;
     if probe.schema_version == Some(1) || probe.fs_layers.is_some() {
@@ -73,22 +73,86 @@ pub(crate) fn read_document(bytes: &[u8], said: &[Option<&str>]) -> Result<Docum
     })
 }
 
-/// Refuses names that differ in case alone. Engines read JSON as Go does, which takes `Layers` for `layers` and the last of
-/// both, so that a document could show them other layers than us.
+/// Fields of manifests and indexes that decide what an image is.
+const DOCUMENT: &[&str] = &[
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "fsLayers",
+    "digest",
+    "size",
+    "platform",
+    "architecture",
+    "os",
+    "os.version",
+    "variant",
+];
+
+/// Refuses a configuration with fields that engines read and we do not.
 ///
 /// # Errors
 /// One sentence.
-pub(crate) fn check_keys(bytes: &[u8]) -> Result<(), String> {
+pub(crate) fn check_config(bytes: &[u8]) -> Result<(), String> {
+    check_keys(bytes, &|place| match place {
+        [] => &["architecture", "os", "variant", "config", "rootfs", "history"],
+        ["config"] => {
+            &["User", "Env", "Entrypoint", "Cmd", "ExposedPorts", "Labels", "Healthcheck"]
+        }
+        ["config", "Healthcheck"] => &["Test"],
+        ["rootfs"] => &["type", "diff_ids"],
+        ["history"] => &["created_by", "empty_layer"],
+        _ => &[],
+    })
+}
+
+/// Refuses a `manifest.json` of Docker with fields that Docker reads and we do not.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn check_saved(bytes: &[u8]) -> Result<(), String> {
+    check_keys(bytes, &|_| &["Config", "RepoTags", "Layers"])
+}
+
+/// Refuses an `index.json` with fields that engines read and we do not.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn check_index(bytes: &[u8]) -> Result<(), String> {
+    check_keys(bytes, &|_| DOCUMENT)
+}
+
+/// The names of fields at a place: the names of the objects around it, the outermost first, lists passed over.
+type Names<'n> = dyn Fn(&[&str]) -> &'static [&'static str] + 'n;
+
+/// Refuses names that differ in case alone, and those that differ so from one that is `known` at their place. Engines read
+/// JSON as Go does, which takes `Layers` for `layers` and the last of both, so that a document could show them other layers
+/// than us.
+fn check_keys(bytes: &[u8], known: &Names<'_>) -> Result<(), String> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| format!("it is not a JSON document of an image: {error}"))?;
-    let mut open = vec![&value];
-    while let Some(value) = open.pop() {
+    let mut open: Vec<(&Value, Vec<&str>)> = vec![(&value, Vec::new())];
+    while let Some((value, place)) = open.pop() {
         match value {
-            Value::Array(items) => open.extend(items),
+            Value::Array(items) => {
+                let nested = items.iter().filter(|item| item.is_array() || item.is_object());
+                open.extend(nested.map(|item| (item, place.clone())));
+            }
             Value::Object(fields) => {
+                let names = known(&place);
                 let mut seen = BTreeSet::new();
                 for (key, value) in fields {
-                    if !seen.insert(folded(key)) {
+                    let plain = folded(key);
+                    let meant = names.iter().find(|name| folded(name) == plain && *name != key);
+                    if let Some(name) = meant {
+                        return Err(format!(
+                            "it has the field `{}`, which some tools take for `{name}` and others do not",
+                            key.escape_debug()
+                        ));
+                    }
+                    if !seen.insert(plain) {
                         return Err(format!(
                             "it has the field `{}` in two spellings, which tools read differently",
                             key.escape_debug()
@@ -98,8 +162,11 @@ pub(crate) fn check_keys(bytes: &[u8]) -> Result<(), String> {
                     if !matches!(
                         key.as_str(),
                         "annotations" | "Labels" | "ExposedPorts" | "Volumes"
-                    ) {
-                        open.push(value);
+                    ) && (value.is_array() || value.is_object())
+                    {
+                        let mut place = place.clone();
+                        place.push(key);
+                        open.push((value, place));
                     }
                 }
             }
@@ -151,9 +218,12 @@ mod tests {
         check(r#"{"manifests":[]}"#, &[], "not 2");
         check("nonsense", &[], "not a JSON");
         let twice = format!(r#"{{"schemaVersion":2,{LAYER},"Layers":[{{}}]}}"#);
-        check(&twice, &[], "in two spellings");
+        check(&twice, &[], "take for `layers`");
         let twice = format!(r#"{{"schemaVersion":2,{LAYER},"layerſ":[]}}"#);
-        check(&twice, &[], "in two spellings");
+        check(&twice, &[], "take for `layers`");
+        check(r#"{"schemaVersion":2,"manifests":[],"data":1,"Data":2}"#, &[], "in two spellings");
+        check(r#"{"schemaVersion":2,"manifests":[],"Layers":[]}"#, &[], "take for `layers`");
+        check(r#"{"schemaVersion":2,"manifests":[{"Digest":""}]}"#, &[], "take for `digest`");
         let chosen = r#"{"schemaVersion":2,"manifests":[],"annotations":{"a":"","A":""}}"#;
         check(chosen, &[], "index");
         check(r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#, &[], "duplicate");
@@ -163,5 +233,30 @@ mod tests {
             "is called",
         );
         check(r#"{"schemaVersion":2,"layers":[]}"#, &[], "missing field `config`");
+    }
+
+    #[test]
+    fn what_only_engines_would_read_is_refused() {
+        let check = |text: &str, expected: &str| {
+            let got = check_config(text.as_bytes()).err().unwrap_or_default();
+            assert!(
+                got.contains(expected) && got.is_empty() == expected.is_empty(),
+                "{text}: {got}"
+            );
+        };
+        check(r#"{"config":{"User":"a","Env":[],"OnBuild":null},"Size":1,"rootfs":{}}"#, "");
+        check(
+            r#"{"config":{"Labels":{"user":"a","User":"b"}},"container_config":{"User":""}}"#,
+            "",
+        );
+        check(r#"{"config":{"env":["TOKEN=a"]}}"#, "take for `Env`");
+        check(r#"{"Config":{}}"#, "take for `config`");
+        check(r#"{"config":{"Healthcheck":{"test":[]}}}"#, "take for `Test`");
+        check(r#"{"history":[{},{"Created_By":"a"}]}"#, "take for `created_by`");
+        check(r#"{"rootfs":{"Diff_IDs":[]}}"#, "take for `diff_ids`");
+        assert!(check_saved(br#"[{"Config":"a","config":"b"}]"#).is_err());
+        assert!(check_saved(br#"[{"Config":"a","layers":[]}]"#).is_err());
+        assert_eq!(check_saved(br#"[{"Config":"a","Layers":[],"RepoTags":null}]"#), Ok(()));
+        assert!(check_index(br#"{"schemaVersion":2,"Manifests":[]}"#).is_err());
     }
 }

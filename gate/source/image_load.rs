@@ -14,7 +14,7 @@ use crate::{
     budget::Budget,
     image_plan::PlannedLayer,
     layer::{Choice, LayerError, LayerRead, read_layer},
-    layer_cache::LayerCache,
+    layer_cache::{LayerCache, LayerName},
     layer_list::{Kept, LayerList},
 };
 
@@ -149,7 +149,13 @@ impl Loader<'_> {
         let limits = &self.options.limits;
         let cache =
             self.options.cache.map(|folder| LayerCache::new(folder, self.options.pick, limits));
-        let remembered = cache.as_ref().and_then(|cache| cache.get(&layer.diff_id));
+        let name = LayerName {
+            digest: &layer.digest,
+            size: layer.descriptor.size,
+            encoding: layer.encoding,
+            diff_id: &layer.diff_id,
+        };
+        let remembered = cache.as_ref().and_then(|cache| cache.get(name));
         let mut linked = linked.clone();
         if let Some(list) = remembered {
             let known = linked_members(&list);
@@ -186,7 +192,7 @@ impl Loader<'_> {
         };
         self.check(layer, &digest, stored, &diff_id)?;
         if let Some(cache) = cache {
-            cache.put(&layer.diff_id, &list);
+            cache.put(name, &list);
         }
         Ok(Arc::new(list))
     }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     Blobs, ImageError, Limits, MAX_MANIFEST, PlatformChoice, Wanted,
-    image_document::{Document, check_keys, read_document},
+    image_document::{Document, check_config, read_document},
     inflate::Encoding,
     platform::{fit, platform_name},
 };
@@ -312,7 +312,7 @@ impl Planner<'_> {
                 found: found.to_string(),
             });
         }
-        check_keys(&bytes).map_err(|reason| self.malformed(&what, reason))?;
+        check_config(&bytes).map_err(|reason| self.malformed(&what, reason))?;
         serde_json::from_slice(&bytes)
             .map_err(|error| self.malformed(&what, format!("it is not a configuration: {error}")))
     }

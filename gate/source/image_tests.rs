@@ -505,6 +505,16 @@ fn a_remembered_layer_is_not_fetched_and_a_wrong_one_never_remembered() {
     assert_eq!(blobs.fetched.lock().unwrap().len(), 1);
     assert_eq!(paths(&first[0]), paths(&second[0]));
     assert_eq!(first[0].modes, second[0].modes);
+    // What an image without the cache would be refused for, it is refused for with it.
+    let mut lying = MemoryBlobs::default();
+    let [one, two] = [gzip(&layers()[0]), gzip(&Tar::default().file("worse", "").end())];
+    let kind = "application/vnd.oci.image.layer.v1.tar+gzip";
+    let known = lying.image_of(vec![(kind, one, sha256(&layers()[0]))], "amd64");
+    lying.tag("latest", &known);
+    assert!(open(&lying).is_ok());
+    let other = lying.image_of(vec![(kind, two, sha256(&layers()[0]))], "amd64");
+    lying.tag("latest", &other);
+    assert!(open(&lying).unwrap_err().to_string().contains("the tar file of layer"));
     // Damage is a miss.
     for shard in fs::read_dir(folder.path()).unwrap() {
         for file in fs::read_dir(shard.unwrap().path()).unwrap() {

@@ -8,11 +8,12 @@ use secgate_model::Digest;
 
 use crate::{
     Limits, Pick,
+    inflate::Encoding,
     layer_list::{Body, LayerList, read_varint, varint},
 };
 
 /// Changes whenever the meaning of a cached file does, or what the reading of a layer yields.
-const FORMAT: &[u8] = b"secgate layer 1\n";
+const FORMAT: &[u8] = b"secgate layer 2\n";
 
 /// Bytes of a BLAKE3 hash.
 const HASH: usize = 32;
@@ -21,8 +22,9 @@ const HASH: usize = 32;
 /// of processes share without locks. A file is written aside and renamed; one that is damaged or of another version is as
 /// good as none. The hash guards against accidents: who can write to the folder can make a scan see what they like.
 ///
-/// A layer is found by its diffID, the digest of its tar file, which the image's configuration names. It is then not
-/// fetched: whether its source still holds it, and under its compressed digest the right bytes, is not looked at.
+/// A layer is found by all that an image says of it, so that what was compared when it was read holds for this image too: a
+/// digest that does not belong to the diffID beside it is a miss, and an error when the bytes come. A layer that is found is
+/// not fetched: whether its source still holds it is not looked at.
 #[derive(Debug)]
 pub(crate) struct LayerCache<'a> {
     folder: &'a Path,
@@ -30,16 +32,28 @@ pub(crate) struct LayerCache<'a> {
     limit: u64,
 }
 
+/// What an image says of a layer, and what was compared with its bytes before it was remembered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LayerName<'a> {
+    /// Of the bytes as stored.
+    pub(crate) digest: &'a Digest,
+    /// Bytes as stored.
+    pub(crate) size: u64,
+    pub(crate) encoding: Encoding,
+    /// Of the tar file.
+    pub(crate) diff_id: &'a Digest,
+}
+
 impl<'a> LayerCache<'a> {
     pub(crate) fn new(folder: &'a Path, pick: &dyn Pick, limits: &Limits) -> Self {
-        // How much of a file is kept depends on the limit.
-        let choice = format!("{}\n{}", pick.id(), limits.file_bytes);
+        // How much of a file is kept depends on the limits.
+        let choice = format!("{}\n{}\n{}", pick.id(), limits.file_bytes, limits.excerpt_bytes);
         Self { folder, choice, limit: limits.kept_bytes }
     }
 
     /// The list of a layer, when it is there and whole.
-    pub(crate) fn get(&self, diff_id: &Digest) -> Option<LayerList> {
-        let file = File::open(self.path(diff_id)).ok()?;
+    pub(crate) fn get(&self, layer: LayerName<'_>) -> Option<LayerList> {
+        let file = File::open(self.path(layer)).ok()?;
         let length = file.metadata().ok()?.len();
         if length > self.limit {
             return None;
@@ -57,17 +71,17 @@ impl<'a> LayerCache<'a> {
             return None;
         }
         let plain = zstd::bulk::decompress(packed, size).ok()?;
-        unpack(&plain, &self.key(diff_id))
+        unpack(&plain, &self.key(layer))
     }
 
     /// Remembers the list of a layer that has been verified. That this fails is no fault of the scan.
-    pub(crate) fn put(&self, diff_id: &Digest, list: &LayerList) {
-        let plain = pack(list, &self.key(diff_id));
+    pub(crate) fn put(&self, layer: LayerName<'_>, list: &LayerList) {
+        let plain = pack(list, &self.key(layer));
         let Ok(packed) = zstd::bulk::compress(&plain, 1) else { return };
         let size = (plain.len() as u64).to_le_bytes();
         let mut hasher = blake3::Hasher::new();
         hasher.update(&size).update(&packed);
-        let path = self.path(diff_id);
+        let path = self.path(layer);
         let Some(folder) = path.parent() else { return };
         let write = || -> std::io::Result<()> {
             fs::create_dir_all(folder)?;
@@ -84,13 +98,14 @@ impl<'a> LayerCache<'a> {
         let _ = write();
     }
 
-    fn key(&self, diff_id: &Digest) -> String {
-        format!("{diff_id}\n{}", self.choice)
+    fn key(&self, layer: LayerName<'_>) -> String {
+        let LayerName { digest, size, encoding, diff_id } = layer;
+        format!("{digest}\n{size}\n{}\n{diff_id}\n{}", encoding.name(), self.choice)
     }
 
-    fn path(&self, diff_id: &Digest) -> PathBuf {
+    fn path(&self, layer: LayerName<'_>) -> PathBuf {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(FORMAT).update(self.key(diff_id).as_bytes());
+        hasher.update(FORMAT).update(self.key(layer).as_bytes());
         let name = hasher.finalize().to_hex();
         let shard = name.as_str().get(..2).unwrap_or_default();
         self.folder.join(shard).join(name.as_str())
@@ -164,52 +179,74 @@ mod tests {
         list
     }
 
-    fn digest() -> Digest {
-        Digest::sha256(&[7; 32])
+    fn digest(byte: u8) -> Digest {
+        Digest::sha256(&[byte; 32])
+    }
+
+    fn name<'d>(digest: &'d Digest, diff_id: &'d Digest) -> LayerName<'d> {
+        LayerName { digest, size: 5, encoding: Encoding::Gzip, diff_id }
     }
 
     #[test]
     fn what_is_put_comes_back_and_only_under_its_own_name() {
+        let (stored, tar) = (digest(7), digest(8));
+        let it = name(&stored, &tar);
         let folder = tempfile::tempdir().unwrap();
         let cache = LayerCache::new(folder.path(), &PickAll, &Limits::default());
-        assert_eq!(cache.get(&digest()), None);
-        cache.put(&digest(), &list(1));
-        assert_eq!(cache.get(&digest()), Some(list(1)));
-        assert_eq!(cache.get(&Digest::sha256(&[8; 32])), None);
-        let other = Limits { file_bytes: 1, ..Limits::default() };
-        assert_eq!(LayerCache::new(folder.path(), &PickAll, &other).get(&digest()), None);
+        assert_eq!(cache.get(it), None);
+        cache.put(it, &list(1));
+        assert_eq!(cache.get(it), Some(list(1)));
+        let other = name(&tar, &tar);
+        for wrong in [
+            other,
+            name(&stored, &stored),
+            LayerName { size: 6, ..it },
+            LayerName { encoding: Encoding::Plain, ..it },
+        ] {
+            assert_eq!(cache.get(wrong), None);
+        }
+        for limits in [
+            Limits { file_bytes: 1, ..Limits::default() },
+            Limits { excerpt_bytes: 1, ..Limits::default() },
+        ] {
+            assert_eq!(LayerCache::new(folder.path(), &PickAll, &limits).get(it), None);
+        }
         // A file that was copied to another layer's place is not taken for it.
-        let from = cache.path(&digest());
-        let to = cache.path(&Digest::sha256(&[8; 32]));
+        let from = cache.path(it);
+        let to = cache.path(other);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(from, to).unwrap();
-        assert_eq!(cache.get(&Digest::sha256(&[8; 32])), None);
+        assert_eq!(cache.get(other), None);
     }
 
     #[test]
     fn damage_at_any_byte_is_a_miss() {
+        let (stored, tar) = (digest(7), digest(8));
+        let it = name(&stored, &tar);
         let folder = tempfile::tempdir().unwrap();
         let cache = LayerCache::new(folder.path(), &PickAll, &Limits::default());
-        cache.put(&digest(), &list(1));
-        let path = cache.path(&digest());
+        cache.put(it, &list(1));
+        let path = cache.path(it);
         let mut whole = Vec::new();
         File::open(&path).unwrap().take(1 << 20).read_to_end(&mut whole).unwrap();
         for at in 0..whole.len() {
             let mut damaged = whole.clone();
             damaged[at] ^= 0x10;
             fs::write(&path, &damaged).unwrap();
-            assert_eq!(cache.get(&digest()), None, "byte {at} changed");
+            assert_eq!(cache.get(it), None, "byte {at} changed");
             fs::write(&path, &whole[..at]).unwrap();
-            assert_eq!(cache.get(&digest()), None, "cut at {at}");
+            assert_eq!(cache.get(it), None, "cut at {at}");
         }
         fs::write(&path, [whole.as_slice(), b"x"].concat()).unwrap();
-        assert_eq!(cache.get(&digest()), None);
+        assert_eq!(cache.get(it), None);
         fs::write(&path, &whole).unwrap();
-        assert_eq!(cache.get(&digest()), Some(list(1)));
+        assert_eq!(cache.get(it), Some(list(1)));
     }
 
     #[test]
     fn writers_and_readers_at_once_see_whole_files() {
+        let (stored, tar) = (digest(7), digest(8));
+        let it = name(&stored, &tar);
         let folder = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
             for seed in 0..8 {
@@ -217,8 +254,8 @@ mod tests {
                 scope.spawn(move || {
                     let cache = LayerCache::new(folder, &PickAll, &Limits::default());
                     for _ in 0..50 {
-                        cache.put(&digest(), &list(seed));
-                        let found = cache.get(&digest()).unwrap();
+                        cache.put(it, &list(seed));
+                        let found = cache.get(it).unwrap();
                         let seed = found.bodies[0].bytes[0];
                         assert_eq!(found, list(seed));
                     }
@@ -231,8 +268,10 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_written_is_no_error() {
+        let (stored, tar) = (digest(7), digest(8));
+        let it = name(&stored, &tar);
         let cache = LayerCache::new(Path::new("/proc/none"), &PickAll, &Limits::default());
-        cache.put(&digest(), &list(1));
-        assert_eq!(cache.get(&digest()), None);
+        cache.put(it, &list(1));
+        assert_eq!(cache.get(it), None);
     }
 }

@@ -3,7 +3,10 @@ use std::{collections::BTreeSet, io::Read};
 use secgate_formats::oci::{Descriptor, INDEX, Index};
 use secgate_model::Digest;
 
-use crate::{BlobError, Blobs, MAX_MANIFEST, Served, Wanted, image_plan::sha256, store::Store};
+use crate::{
+    BlobError, Blobs, MAX_MANIFEST, Served, Wanted, image_document::check_index,
+    image_plan::sha256, store::Store,
+};
 
 /// An OCI image layout (OCI image specification, `image-layout.md`) in whatever place.
 #[derive(Debug)]
@@ -62,6 +65,8 @@ impl<S: Store> Layout<S> {
 
     fn choose(&self, wanted: Option<&str>) -> Result<Served, BlobError> {
         let bytes = self.store.small("index.json", MAX_MANIFEST)?;
+        check_index(&bytes)
+            .map_err(|error| self.error(format!("its `index.json` is not an index: {error}")))?;
         let index: Index = serde_json::from_slice(&bytes)
             .map_err(|error| self.error(format!("its `index.json` is not an index: {error}")))?;
         let is_wanted = |descriptor: &&Descriptor| {

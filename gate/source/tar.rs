@@ -38,6 +38,12 @@ pub enum TarError {
     /// A global header names or sizes what follows, which tools read differently.
     #[error("a global extended header gives path or size, which container engines do not follow")]
     Global,
+    /// A global header stands between a header that describes the next member and that member: Go forgets the description,
+    /// other tools do not.
+    #[error(
+        "a global extended header stands between a member and its description, which tools read differently"
+    )]
+    Between,
     /// A sparse file's map contradicts itself or the file's size.
     #[error("the map of a sparse file is malformed")]
     Sparse,
@@ -341,7 +347,8 @@ impl TarReader {
         }
         let pending = std::mem::take(&mut self.pending);
         let pax = pending.pax.unwrap_or_default();
-        let raw = pending.path.or(pax.sparse.name).or(pax.path).unwrap_or_else(|| header.path());
+        // In the order of Go, where each goes over the one after it.
+        let raw = pax.sparse.name.or(pending.path).or(pax.path).unwrap_or_else(|| header.path());
         let link = pending.link.or(pax.link).unwrap_or_else(|| header.link().to_vec());
         self.path = clean(&raw)?;
         let mode = header.mode()?;
@@ -374,6 +381,8 @@ impl TarReader {
                         self.state = State::Map(Box::new(open), MapLines::default());
                         Ok(())
                     }
+                    // Without a version it is the map that tells; without either Go sees no sparse file.
+                    (None, None) if pax.sparse.map.is_empty() => Err(TarError::Sparse),
                     (None, None) | (Some(0), Some(0 | 1)) => {
                         let (pairs, rest) = pax.sparse.map.as_chunks::<2>();
                         if !rest.is_empty() {
@@ -443,9 +452,11 @@ impl TarReader {
         let State::Meta { kind, pad, .. } = self.state else { return Ok(()) };
         match kind {
             b'x' => self.pending.pax = Some(read_pax(&self.meta)?),
+            b'g' if !self.pending.is_empty() => return Err(TarError::Between),
             b'g' => check_global(&self.meta)?,
-            b'L' => self.pending.path = Some(until_nul(&self.meta).to_vec()),
-            _ => self.pending.link = Some(until_nul(&self.meta).to_vec()),
+            // An empty one takes an earlier one back.
+            b'L' => self.pending.path = long_name(&self.meta),
+            _ => self.pending.link = long_name(&self.meta),
         }
         self.state = skip_or_header(pad, pad);
         Ok(())
@@ -464,6 +475,11 @@ pub(crate) fn is_tar_start(bytes: &[u8]) -> bool {
         let header = Header(block);
         !header.is_zero() && header.has_right_sum()
     })
+}
+
+/// A name that has a member of its own (GNU); `None` where it is empty.
+fn long_name(meta: &[u8]) -> Option<Vec<u8>> {
+    Some(until_nul(meta)).filter(|name| !name.is_empty()).map(<[u8]>::to_vec)
 }
 
 fn skip_or_header(left: u64, pad: u64) -> State {

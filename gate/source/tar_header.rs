@@ -50,11 +50,12 @@ impl<'a> Header<'a> {
         stated == unsigned || stated == signed
     }
 
+    /// The version after `ustar` and its NUL is not looked at: Go does not either, and whether a name has a prefix hangs on it.
     pub(crate) fn dialect(&self) -> Dialect {
-        match self.field(257, 8) {
-            b"ustar\x0000" if self.field(508, 4) == b"tar\0" => Dialect::Star,
-            b"ustar\x0000" => Dialect::Ustar,
-            b"ustar  \0" => Dialect::Gnu,
+        match (self.field(257, 6), self.field(263, 2)) {
+            (b"ustar\0", _) if self.field(508, 4) == b"tar\0" => Dialect::Star,
+            (b"ustar\0", _) => Dialect::Ustar,
+            (b"ustar ", b" \0") => Dialect::Gnu,
             _ => Dialect::V7,
         }
     }
@@ -63,15 +64,26 @@ impl<'a> Header<'a> {
         self.0.get(156).copied().unwrap_or_default()
     }
 
-    /// The path, with the prefix that `ustar` keeps apart.
+    /// The path, with the prefix that `ustar` keeps apart. Where GNU's dialect has its times Go once wrote a prefix, and still
+    /// takes for one what is no time (`archive/tar`, golang.org/issue/12594).
     pub(crate) fn path(&self) -> Vec<u8> {
         let name = until_nul(self.field(0, 100));
         let prefix = match self.dialect() {
             Dialect::Ustar => until_nul(self.field(345, 155)),
             Dialect::Star => until_nul(self.field(345, 131)),
+            Dialect::Gnu if self.has_wrong_times() => {
+                Some(until_nul(self.field(345, 155))).filter(|text| text.is_ascii()).unwrap_or(&[])
+            }
             Dialect::V7 | Dialect::Gnu => &[],
         };
         if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
+    }
+
+    /// Whether a time of access or change that is there, in GNU's dialect, is no number.
+    fn has_wrong_times(&self) -> bool {
+        [self.field(345, 12), self.field(357, 12)]
+            .into_iter()
+            .any(|time| time.first().is_some_and(|first| *first != 0) && number(time).is_none())
     }
 
     pub(crate) fn link(&self) -> &'a [u8] {

@@ -55,7 +55,7 @@ fn sparse_record(sparse: &mut PaxSparse, key: &[u8], value: &[u8]) -> Result<(),
     match key {
         b"GNU.sparse.major" => sparse.version.0 = Some(number()?),
         b"GNU.sparse.minor" => sparse.version.1 = Some(number()?),
-        b"GNU.sparse.name" => sparse.name = Some(value.to_vec()),
+        b"GNU.sparse.name" => sparse.name = (!value.is_empty()).then(|| value.to_vec()),
         b"GNU.sparse.size" | b"GNU.sparse.realsize" => sparse.size = Some(number()?),
         b"GNU.sparse.offset" | b"GNU.sparse.numbytes" => {
             // Version 0.0: the two keys in turn, an offset first.

@@ -124,6 +124,7 @@ fn long_names_come_in_three_ways() {
     check(&Tar::default().raw(&block).padded(b"ok").end(), &[("prefix/name", "ok")]);
     // GNU keeps times where ustar has its prefix.
     block[257..265].copy_from_slice(b"ustar  \0");
+    block[345..351].copy_from_slice(b"123456");
     Tar::sum(&mut block);
     check(&Tar::default().raw(&block).padded(b"ok").end(), &[("name", "ok")]);
     // v7 has neither.
@@ -242,6 +243,61 @@ fn broken_and_ambiguous_files_are_refused() {
         Tar::default().raw(&Tar::block(b"g", b'g', 0o644, 13, b"")).padded(b"13 comment=x\n");
     check(&comment.file("x", "y").end(), &[("x", "y")]);
     refuse(&Tar::default().pax(&[("path", b"a")]).end(), TarError::Truncated);
+}
+
+/// A header for `status` with other bytes for the magic and where a prefix may be.
+fn headed(magic: &[u8], prefix: &[u8]) -> Vec<u8> {
+    let mut block = Tar::block(b"status", b'0', 0o644, 1, b"");
+    block[257..257 + magic.len()].copy_from_slice(magic);
+    block[345..345 + prefix.len()].copy_from_slice(prefix);
+    Tar::sum(&mut block);
+    Tar::default().raw(&block).padded(b"x").end()
+}
+
+#[test]
+fn a_prefix_is_one_where_go_takes_it_for_one() {
+    // What Go 1.26's `archive/tar` gives for the same bytes.
+    let whole = "var/lib/dpkg/status";
+    for magic in [b"ustar\0\0\0", b"ustar\0zz", b"ustar\x0000", b"ustar  \0"] {
+        check(&headed(magic, b"var/lib/dpkg"), &[(whole, "x")]);
+    }
+    let gnu = |prefix: &[u8], expected| check(&headed(b"ustar  \0", prefix), &[(expected, "x")]);
+    gnu(b"00000000000\x0000000000000\0", "status");
+    gnu(b"17", "status");
+    gnu(b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0abc", "status");
+    gnu(b"00000000000\0zzz", "00000000000/status");
+    gnu(b"var/lib/dpk\xff", "status");
+    check(&headed(b"ustar00\0", b"var/lib/dpkg"), &[("status", "x")]);
+}
+
+#[test]
+fn a_description_holds_for_the_member_that_go_takes_it_for() {
+    let comment = |tar: Tar| {
+        tar.raw(&Tar::block(b"g", b'g', 0o644, 13, b"")).padded(b"13 comment=x\n").file("foo", "x")
+    };
+    let long = |tar: Tar, name: &[u8]| {
+        tar.raw(&Tar::block(b"././@LongLink", b'L', 0, name.len() as u64, b"")).padded(name)
+    };
+    refuse(&comment(long(Tar::default(), b"status\0")).end(), TarError::Between);
+    refuse(&comment(Tar::default().pax(&[("path", b"status")])).end(), TarError::Between);
+    // An empty long name is none.
+    check(&long(Tar::default(), b"\0").file("foo", "x").end(), &[("foo", "x")]);
+    check(&long(Tar::default(), b"\0").dir("foo").end(), &[("foo", "")]);
+    // A name for a sparse file that is none.
+    let sparse = [("GNU.sparse.name", b"status".as_slice()), ("GNU.sparse.size", b"0")];
+    refuse(&Tar::default().pax(&sparse).file("foo", "").end(), TarError::Sparse);
+    // That of a sparse file goes over all others.
+    let sparse = [
+        ("GNU.sparse.major", b"1".as_slice()),
+        ("GNU.sparse.minor", b"0"),
+        ("GNU.sparse.name", b"sparse"),
+        ("GNU.sparse.realsize", b"1"),
+    ];
+    let mut map = b"1\n0\n1\n".to_vec();
+    map.resize(512, 0);
+    map.push(b'x');
+    let tar = long(Tar::default(), b"long\0").pax(&sparse).member("foo", b'0', 0o644, &map, "");
+    check(&tar.end(), &[("sparse", "x")]);
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_flipped_bit_is_noticed_or_lies_where_nothing_was_read() {
 fn a_database_of_another_format_or_no_database_at_all_says_so() {
     let sandbox = Sandbox::with(CLEAN);
     let whole = database_bytes();
-    for version in [0_u32, 2, u32::MAX] {
+    for version in [0_u32, 1, u32::MAX] {
         let mut bytes = whole.to_vec();
         bytes[8..12].copy_from_slice(&version.to_le_bytes());
         sandbox.write("other.db", bytes);

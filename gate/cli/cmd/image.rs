@@ -37,12 +37,12 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
     };
     let images = open_image::open(&args.reference, &args.source)?;
     let mut code = 0;
-    for image in &images {
+    for (image, label) in images.iter().zip(open_image::labels(&images)) {
         let looked = look(&args.reference, image, images.len() > 1, &settings, &database);
         let case = Case::of(&looked, started);
         let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
         settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
-        let files = files(&common.output, image, images.len() > 1);
+        let files = files(&common.output, (images.len() > 1).then_some(label.as_str()));
         code = code.max(conclude(&case, &[verdict], common, &files, &settings)?);
         std::mem::forget(looked);
     }
@@ -73,9 +73,8 @@ pub(crate) fn look(
 
 /// What an image is called in reports.
 pub(crate) fn target(reference: &str, image: &Image, several: bool) -> Target {
-    let platform = &image.platform;
     let name = if several {
-        format!("{reference} ({}/{})", platform.os, platform.architecture)
+        format!("{reference} ({})", open_image::platform(image))
     } else {
         reference.to_owned()
     };
@@ -85,18 +84,14 @@ pub(crate) fn target(reference: &str, image: &Image, several: bool) -> Target {
 /// With several images each has files of its own.
 fn files(
     output: &[(secgate_report::Format, std::path::PathBuf)],
-    image: &Image,
-    several: bool,
+    label: Option<&str>,
 ) -> Vec<(secgate_report::Format, std::path::PathBuf)> {
-    let named = |path: &std::path::Path| {
-        let platform = format!("{}-{}", image.platform.os, image.platform.architecture);
+    let named = |path: &std::path::PathBuf| {
+        let Some(label) = label else { return path.clone() };
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        path.with_file_name(format!("{platform}.{}", name.unwrap_or_default()))
+        path.with_file_name(format!("{label}.{}", name.unwrap_or_default()))
     };
-    output
-        .iter()
-        .map(|(format, path)| (*format, if several { named(path) } else { path.clone() }))
-        .collect()
+    output.iter().map(|(format, path)| (*format, named(path))).collect()
 }
 
 /// Everything that is looked for in an image: advisories for its packages, and what is wrong with how it is built and run.
@@ -149,7 +144,7 @@ fn unknown_contents(image: &Image) -> Problem {
 }
 
 fn as_image(finding: &mut Finding) {
-    finding.scanner = STAGE.to_owned();
+    STAGE.clone_into(&mut finding.scanner);
     finding.seen_by = vec![STAGE.to_owned()];
 }
 

@@ -32,6 +32,13 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
     // Without an image to look at, what its stages need stays missing, and the policy says so.
     let (of_image, of_path): (Vec<String>, Vec<String>) =
         stages.into_iter().partition(|stage| image.is_some() && looks_at_image(&settings, stage));
+    // Who names an image wants it looked at: a pass of stages that do not would be taken for one.
+    if let (Some(named), true) = (&args.image, of_image.is_empty()) {
+        return Err(Failure::usage(format!(
+            "--image {named}: no stage that runs looks at an image"
+        ))
+        .hint(format!("add one with --stage {}, or leave --image out", image::STAGE)));
+    }
     let mut code = PASS;
     if !of_path.is_empty() {
         code = code.max(judge_path(args, &settings, &database, &of_path, started)?);
@@ -39,9 +46,9 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
     if let Some(image) = image.filter(|_| !of_image.is_empty()) {
         code = code.max(judge_image(args, &settings, &database, &image, &of_image, started)?);
     }
-    if !common.talk.quiet
-        && !(settings.config.reports.formats.is_empty() && settings.config.reports.sboms.is_empty())
-    {
+    let reports = &settings.config.reports;
+    let has_files = !reports.formats.is_empty() || !reports.sboms.is_empty();
+    if has_files && !common.talk.quiet {
         anstream::eprintln!("reports: {}", settings.config.reports_folder().display());
     }
     Ok(code)
@@ -98,13 +105,9 @@ fn judge_image(
     let images = open_image::open(reference, &args.source)?;
     let several = images.len() > 1;
     let mut code = if images.is_empty() { ERROR } else { PASS };
-    for image in &images {
+    for (image, label) in images.iter().zip(open_image::labels(&images)) {
         let looked = image::look(reference, image, several, settings, database);
-        let prefix = if several {
-            format!("image-{}-{}.", image.platform.os, image.platform.architecture)
-        } else {
-            "image.".to_owned()
-        };
+        let prefix = if several { format!("image-{label}.") } else { "image.".to_owned() };
         let files = reports(args, settings, &prefix)?;
         write_sboms(settings, &looked, &prefix, started)?;
         let baseline = baseline.as_ref();

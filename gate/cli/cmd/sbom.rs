@@ -9,7 +9,7 @@ use crate::{
     cmd::image::inventories,
     config::Config,
     environment,
-    exit::{ERROR, Failure, Outcome, PASS},
+    exit::{ERROR, Failure, Outcome, PASS, tell_gaps},
     judge::{show, write_whole},
     look,
 };
@@ -53,10 +53,7 @@ fn write(args: &SbomArgs) -> Outcome {
         show(&bytes)?;
     }
     // A document that says less than there is must not pass for a whole one where its exit code is all that is looked at.
-    for unknown in &inventory.unknowns {
-        let line = unknown.location.line.map_or_else(String::new, |line| format!(":{line}"));
-        anstream::eprintln!("gap: {}{line}: {}", unknown.location.path, unknown.reason);
-    }
+    tell_gaps(&inventory.unknowns);
     if inventory.packages.is_empty() && inventory.unknowns.is_empty() {
         anstream::eprintln!("gap: {text} has nothing that secgate reads packages from");
         return Ok(ERROR);

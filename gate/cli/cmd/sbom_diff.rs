@@ -7,7 +7,7 @@ use secgate_report::{sbom_diff_json, sbom_diff_markdown, sbom_diff_text};
 use crate::{
     args::{DiffFormat, SbomDiffArgs, SbomMergeArgs},
     environment,
-    exit::{ERROR, FAIL, Failure, Outcome, PASS},
+    exit::{ERROR, FAIL, Failure, Outcome, PASS, tell_gaps},
     judge::{show, write_whole},
 };
 
@@ -34,7 +34,7 @@ pub(crate) fn diff(args: &SbomDiffArgs) -> Outcome {
 }
 
 pub(crate) fn merge(args: &SbomMergeArgs) -> Outcome {
-    let all = args.sboms.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+    let all = args.sboms.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let (inventory, parts) = merge_sboms(all);
     let target =
         Target { kind: TargetKind::Path, name: args.name.clone(), digest: None, revision: None };
@@ -55,7 +55,14 @@ pub(crate) fn merge(args: &SbomMergeArgs) -> Outcome {
         Some(path) => write_whole(path, &bytes)?,
         None => show(&bytes)?,
     }
-    Ok(PASS)
+    // As for an SBOM that is made: the whole knows no more than its parts.
+    tell_gaps(&inventory.unknowns);
+    let is_whole = inventory.unknowns.is_empty() || args.accept_gaps;
+    if inventory.packages.is_empty() && inventory.unknowns.is_empty() {
+        anstream::eprintln!("gap: none of the SBOMs names a package");
+        return Ok(ERROR);
+    }
+    Ok(if is_whole { PASS } else { ERROR })
 }
 
 /// An SBOM, whatever it is called.

@@ -2,6 +2,7 @@ use secgate_model::{Kind, Severity};
 
 use super::{
     facts::ImageFacts,
+    history::Step,
     rule::{Hit, ImageRule, Place, RuleAbout},
 };
 
@@ -35,6 +36,8 @@ impl ImageRule for NoHealthcheck {
         let test = run.healthcheck.as_ref().and_then(|check| check.test.as_deref());
         let message = match test {
             _ if !names_a_program => return Vec::new(),
+            // The Dockerfile has one, and the OCI format could not carry it.
+            None if told_by_history(facts) => return Vec::new(),
             None | Some([]) => "The image has no HEALTHCHECK",
             Some([word, ..]) if word == "NONE" => "The image switches its HEALTHCHECK off",
             Some(_) => return Vec::new(),
@@ -43,9 +46,18 @@ impl ImageRule for NoHealthcheck {
     }
 }
 
+/// Whether the last step about it gives a check.
+fn told_by_history(facts: &ImageFacts<'_>) -> bool {
+    let told = facts.steps.iter().rev().find_map(|(_, step, _)| match step {
+        Step::Other(text) => text.strip_prefix("HEALTHCHECK "),
+        _ => None,
+    });
+    told.is_some_and(|check| !check.trim_start().starts_with("NONE"))
+}
+
 #[cfg(test)]
 mod tests {
-    use secgate_formats::oci::Healthcheck;
+    use secgate_formats::oci::{Healthcheck, History};
 
     use super::*;
     use crate::image::trial::{hits, with_execution};
@@ -67,5 +79,19 @@ mod tests {
         check(Some("app"), Some(&["CMD", "true"]), 0);
         check(Some("app"), Some(&["CMD-SHELL", "NONE"]), 0);
         check(None, None, 0);
+    }
+
+    #[test]
+    fn a_check_that_only_the_history_has() {
+        let check = |step: &str, expected: usize| {
+            let mut image = with_execution(|run| run.cmd = Some(vec!["app".to_owned()]));
+            image.config.history =
+                vec![History { created_by: Some(step.to_owned()), ..History::default() }];
+            assert_eq!(hits(&NoHealthcheck, &image).len(), expected, "{step}");
+        };
+        check("/bin/sh -c #(nop) HEALTHCHECK --interval=15s CMD [\"true\"]", 0);
+        check("HEALTHCHECK &{[\"CMD\" \"true\"] \"15s\" \"5s\" \"0s\" '\\x00'}", 0);
+        check("/bin/sh -c #(nop) HEALTHCHECK NONE", 1);
+        check("/bin/sh -c #(nop) CMD [\"app\"]", 1);
     }
 }

@@ -47,6 +47,9 @@ impl ImageRule for PipedShell {
         let mut hits = Vec::new();
         for (number, step, layer) in &facts.steps {
             let Step::Run(_, command) = step else { continue };
+            if !command.contains("curl") && !command.contains("wget") {
+                continue;
+            }
             for found in FORM.find_iter(command) {
                 let address = ADDRESS.find(found.as_str()).map(|address| address.as_str());
                 let plain = address

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use secgate_model::{Finding, Location, Locus, Problem, Target};
 use secgate_scan::{About, Job, Scan, ScanError, Scanner, fingerprint, subject_key};
 use secgate_source::Image;
@@ -42,7 +44,7 @@ pub fn scan_image(target: &Target, image: &Image) -> Scan {
     let mut scan = Scan { problems: std::mem::take(&mut facts.problems), ..Scan::default() };
     for rule in IMAGE_RULES {
         let about = rule.about();
-        let hits = rule.check(&facts);
+        let hits = joined(rule.check(&facts));
         if hits.len() > MAX_HITS {
             scan.problems.push(Problem {
                 location: None,
@@ -73,6 +75,26 @@ pub fn scan_image(target: &Target, image: &Image) -> Scan {
         facts.credential_files.len(),
     );
     scan
+}
+
+/// Hits of one identity as one hit with the places of all.
+fn joined(hits: Vec<Hit>) -> Vec<Hit> {
+    let mut at: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+    let mut out: Vec<Hit> = Vec::new();
+    for hit in hits {
+        let first = *at.entry(hit.what.clone()).or_insert(out.len());
+        match out.get_mut(first) {
+            None => out.push(hit),
+            Some(same) => {
+                for place in hit.places {
+                    if same.places.len() < MAX_PLACES && !same.places.contains(&place) {
+                        same.places.push(place);
+                    }
+                }
+            }
+        }
+    }
+    out
 }
 
 fn finding(target: &Target, about: &'static RuleAbout, hit: Hit) -> Finding {

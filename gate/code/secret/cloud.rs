@@ -7,6 +7,7 @@ use super::{detector::Detector, tokens::SURE};
 pub(crate) static CLOUD: &[Detector] = &[
     Detector {
         id: "aws-access-key",
+        hints: &["AKIA", "ASIA", "ABIA", "ACCA"],
         title: "AWS access key",
         regex: r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}\b",
         examples: &[concat!("AKIA", "Q3EGRTVSWFPIZ2XC")],
@@ -15,6 +16,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "stripe-key",
+        hints: &["k_live_"],
         title: "Stripe live key",
         regex: r"\b[sr]k_live_[A-Za-z0-9]{16,}\b",
         examples: &[concat!("sk", "_live_dGlMoiyrlfxX1rTnyFf3vA7N")],
@@ -27,6 +29,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "google-api-key",
+        hints: &["AIza"],
         title: "Google API key",
         regex: r"\bAIza[A-Za-z0-9_-]{35}",
         severity: Severity::Medium,
@@ -36,8 +39,9 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "azure-storage-key",
+        hints: &["AccountKey="],
         title: "Azure storage key",
-        regex: r"(?i)\bAccountKey=(?P<secret>[A-Za-z0-9+/]{86}==)",
+        regex: r"\bAccountKey=(?P<secret>[A-Za-z0-9+/]{86}==)",
         examples: &[concat!(
             "AccountName=a;AccountKey",
             "=dGlMoiyrlfxX1rTnyFf3vA7NUtFOY6aF0kDQHBwtnOAmp48ddS880t0DnDzAtAIKzCYuheDByziCzzvOJ1NQAx=="
@@ -47,6 +51,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "digitalocean-token",
+        hints: &["_v1_"],
         title: "DigitalOcean token",
         regex: r"\bdo[opr]_v1_[a-f0-9]{64}\b",
         examples: &[concat!(
@@ -58,6 +63,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "sendgrid-key",
+        hints: &["SG."],
         title: "SendGrid key",
         regex: r"\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}",
         examples: &[concat!(
@@ -69,6 +75,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "vault-token",
+        hints: &["hvs.", "hvb.", "hvr."],
         title: "Vault token",
         regex: r"\bhv[sbr]\.[A-Za-z0-9_-]{24,}",
         examples: &[concat!("hvs", ".dGlMoiyrlfxX1rTnyFf3vA7NUtFO")],
@@ -77,6 +84,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "huggingface-token",
+        hints: &["hf_"],
         title: "Hugging Face token",
         regex: r"\bhf_[A-Za-z0-9]{34,40}\b",
         examples: &[concat!("hf", "_dGlMoiyrlfxXarTnyFfNvAzNUtFOYbaFok")],
@@ -85,6 +93,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "openai-key",
+        hints: &["T3BlbkFJ"],
         title: "OpenAI key",
         regex: r"\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{20,}T3BlbkFJ[A-Za-z0-9_-]{20,}",
         examples: &[concat!("sk", "-dGlMoiyrlfxX1rTnyFf3T3BlbkFJvA7NUtFOY6aF0kDQHBwt")],
@@ -93,6 +102,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "anthropic-key",
+        hints: &["sk-ant-"],
         title: "Anthropic key",
         regex: r"\bsk-ant-[a-z]+[0-9]{2}-[A-Za-z0-9_-]{80,120}",
         examples: &[concat!(
@@ -104,6 +114,7 @@ pub(crate) static CLOUD: &[Detector] = &[
     },
     Detector {
         id: "shopify-token",
+        hints: &["shpat_", "shpca_", "shppa_", "shpss_"],
         title: "Shopify token",
         regex: r"\bshp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}\b",
         examples: &[concat!("shpat", "_0f1e2d3c4b5a69788796a5b4c3d2e1f0")],

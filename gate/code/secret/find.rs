@@ -143,8 +143,9 @@ struct Found<'t> {
 
 impl<'t> Found<'t> {
     fn forms(&mut self) {
-        for (detector, regex) in DETECTORS.iter() {
-            for at in detector.matches(regex, self.text) {
+        for loaded in DETECTORS.iter() {
+            let detector = loaded.detector;
+            for at in loaded.matches(self.text) {
                 if self.secrets.len() >= MAX_SECRETS {
                     return;
                 }
@@ -192,6 +193,8 @@ impl<'t> Found<'t> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::secret::checksum::github_token;
 
@@ -245,6 +248,26 @@ mod tests {
         let command =
             "export DB_PASSWORD=hunter2 && tool --password $DB_PASSWORD --token \"$(cat x)\"";
         assert_eq!(sorts(&find_in_command(command)), [("assigned-secret", "hunter2".to_owned())]);
+    }
+
+    proptest! {
+        /// Every secret lies inside its text, and no two overlap.
+        #[test]
+        fn secrets_lie_in_their_text(text in "(TOKEN=|PASSWORD: |--token |curl -u |[\"' \n=:$&|é{}]|https://a:|@b|eyJ|password |[a-zA-Z0-9]{1,20})*") {
+            let files = [".npmrc", ".netrc", ".pgpass", ".m2/settings.xml", ".kube/config", ".vault-token"];
+            let all = [find_in_command(&text), find_in_text(&text), find_in_value("A_TOKEN", &text)];
+            let files = files.into_iter().map(|path| crate::secret::secrets_in_file(path, &text));
+            for found in all.into_iter().chain(files) {
+                let mut end = 0;
+                for secret in found {
+                    prop_assert!(secret.start >= end);
+                    let rest = text.get(secret.start..).unwrap_or_default();
+                    prop_assert!(rest.starts_with(secret.value));
+                    end = secret.start + secret.value.len();
+                }
+            }
+            let _ = scrubbed(&text);
+        }
     }
 
     #[test]

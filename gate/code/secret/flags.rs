@@ -1,33 +1,59 @@
 //! Credentials that a command line hands to a program.
 
-use std::{ops::Range, sync::LazyLock};
+use std::{
+    ops::Range,
+    sync::{LazyLock, OnceLock},
+};
 
 use regex::Regex;
 
-/// Each form, with the group `secret`.
-const FORMS: &[&str] = &[
+/// Each form, with the group `secret`; a command without any of its hints is not looked at closer.
+const FORMS: &[(&[&str], &str)] = &[
     // curl -u user:password, wget --user=…: the value has a colon.
-    r#"\bcurl\s(?:[^;&|\n]|&[^&])*?\s?(?:-[a-zA-Z]*u|--user|--proxy-user|-U)[ =]?["']?[^\s:"'$;&|]+:(?P<secret>[^\s"';&|]+)"#,
+    (
+        &["curl"],
+        r#"\bcurl(?:[^;&|\n]|&[^&])*?\s(?:-[a-zA-Z]*u|--user|--proxy-user|-U)[ =]?["']?[^\s:"';&|]+:(?P<secret>[^\s"';&|]+)"#,
+    ),
     // --password VALUE, --token=VALUE, …
-    r#"\s--?(?P<before>(?:[a-z]+-)*)(?:password|passwd|pass|passphrase|token|api-?key|secret|secret-key|storepass|keypass|requirepass)[ =]["']?(?P<secret>[^\s"';&|)-][^\s"';&|)]{3,})"#,
+    (
+        &["pass", "token", "api", "secret"],
+        r#"\s--?(?P<before>(?:[a-z]+-)*)(?:password|passwd|pass|passphrase|token|api-?key|secret|secret-key|storepass|keypass|requirepass)[ =]["']?(?P<secret>[^\s"';&|)-][^\s"';&|)]{3,})"#,
+    ),
     // openssl … -passout pass:secret.
-    r#"\s-pass(?:in|out)?\s+["']?pass:(?P<secret>[^\s"';&|)]{4,})"#,
+    (&["pass:"], r#"\s-pass(?:in|out)?\s+["']?pass:(?P<secret>[^\s"';&|)]{4,})"#),
     // mysql -psecret, sshpass -p secret, docker login -p secret.
-    r#"\b(?:mysql|mysqldump|mysqladmin|mariadb)\s(?:[^;&|\n]*?\s)?-p(?P<secret>[^\s"';&|]+)"#,
-    r#"\bsshpass\s+-p\s*["']?(?P<secret>[^\s"';&|]+)"#,
-    r#"\b(?:docker|podman|buildah|skopeo|helm|oras|crane|az|oc)\s(?:registry\s+|auth\s+)?login\s(?:[^;&|\n]*?\s)?-p[ =]?["']?(?P<secret>[^\s"';&|]+)"#,
+    (
+        &["mysql", "mariadb"],
+        r#"\b(?:mysql|mysqldump|mysqladmin|mariadb)\s(?:[^;&|\n]*?\s)?-p["']?(?P<secret>[^\s"';&|]+)"#,
+    ),
+    (&["sshpass"], r#"\bsshpass\s+-p\s*["']?(?P<secret>[^\s"';&|]+)"#),
+    (
+        &["login"],
+        r#"\b(?:docker|podman|buildah|skopeo|helm|oras|crane|az|oc)\s(?:registry\s+|auth\s+)?login\s(?:[^;&|\n]*?\s)?-p[ =]?["']?(?P<secret>[^\s"';&|]+)"#,
+    ),
     // A header.
-    r#"(?i)authorization:\s*(?:bearer|basic|token)\s+(?P<secret>[^\s"';&|]+)"#,
-    r#"(?i)\b(?:private-token|x-api-key|x-auth-token|x-vault-token|job-token):\s*(?P<secret>[^\s"';&|]+)"#,
+    (
+        &["uthorization", "AUTHORIZATION"],
+        r#"(?i)authorization:\s*(?:bearer|basic|token)\s+(?P<secret>[^\s"';&|]+)"#,
+    ),
+    (
+        &["oken:", "OKEN:", "ey:", "EY:"],
+        r#"(?i)\b(?:private-token|x-api-key|x-auth-token|x-vault-token|job-token):\s*(?P<secret>[^\s"';&|]+)"#,
+    ),
     // echo user:password | chpasswd.
-    r#"\becho\s+(?:-[a-z]+\s+)?["']?[A-Za-z_][A-Za-z0-9_-]*:(?P<secret>[^\s"'|;&]+)["']?\s*\|\s*(?:sudo\s+)?(?:\S*/)?chpasswd\b"#,
+    (
+        &["chpasswd"],
+        r#"\becho\s+(?:-[a-z]+\s+)?["']?[A-Za-z_][A-Za-z0-9_-]*:(?P<secret>[^\s"'|;&]+)["']?\s*\|\s*(?:sudo\s+)?(?:\S*/)?chpasswd\b"#,
+    ),
     // echo password | passwd --stdin, docker login --password-stdin.
-    r#"\becho\s+(?:-[a-z]+\s+)?["']?(?P<secret>[^\s"'|;&]+)["']?\s*\|[^;&|\n]*(?:--password-stdin|passwd\s+--stdin)"#,
+    (
+        &["stdin"],
+        r#"\becho\s+(?:-[a-z]+\s+)?["']?(?P<secret>[^\s"'|;&]+)["']?\s*\|[^;&|\n]*(?:--password-stdin|passwd\s+--stdin)"#,
+    ),
 ];
 
-static COMPILED: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-    FORMS.iter().map(|form| Regex::new(form).expect("a constant that a test compiles")).collect()
-});
+static COMPILED: LazyLock<Vec<OnceLock<Regex>>> =
+    LazyLock::new(|| FORMS.iter().map(|_| OnceLock::new()).collect());
 
 /// What stands before `password` in options that take none: `--disabled-password`, `--no-password`.
 const WITHOUT: [&str; 10] =
@@ -35,8 +61,13 @@ const WITHOUT: [&str; 10] =
 
 /// Where a command line holds a credential, in bytes.
 pub(crate) fn flags(command: &str) -> Vec<Range<usize>> {
-    COMPILED
+    FORMS
         .iter()
+        .zip(COMPILED.iter())
+        .filter(|((hints, _), _)| hints.iter().any(|hint| command.contains(hint)))
+        .map(|((_, form), regex)| {
+            regex.get_or_init(|| Regex::new(form).expect("a constant that a test compiles"))
+        })
         .flat_map(|regex| regex.captures_iter(command))
         .filter(|found| {
             let before = found.name("before").map_or("", |before| before.as_str());
@@ -62,6 +93,8 @@ mod tests {
     fn credentials_on_a_command_line() {
         check("curl -fsSL -u deploy:hunter2 https://e.example/x", &["hunter2"]);
         check("curl --user 'deploy:hunter2' https://e.example/x", &["hunter2"]);
+        check("curl -u $USER:hunter2 https://e.example/x", &["hunter2"]);
+        check("mysql -u root -p'hunter2'", &["hunter2"]);
         check("curl -su deploy:hunter2 https://e.example/x", &["hunter2"]);
         check("mysql -uroot -phunter2 -e 'select 1'", &["hunter2"]);
         check("sshpass -p hunter2 scp a b", &["hunter2"]);
@@ -93,6 +126,8 @@ mod tests {
             "gpg --batch --passphrase '' --gen-key x",
             "mkdir -p /x",
             "curl -H 'Accept: x' https://e.example",
+            "curl https://e.example/foo-u a:bcdefgh",
+            "curl -X POST -d a=b:c https://e.example",
         ] {
             check(command, &[]);
         }

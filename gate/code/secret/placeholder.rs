@@ -148,6 +148,7 @@ pub fn is_placeholder(value: &str) -> bool {
         || start.chars().all(|c| Some(c) == first)
         || start.starts_with('<') && start.ends_with('>')
         || is_reference(&start)
+        || begins_with_variable(value)
         || is_path(value)
 }
 
@@ -185,6 +186,14 @@ fn is_reference(value: &str) -> bool {
     any && beside + rest.len() < 8
 }
 
+/// `$NAME and more`, as a shell's double quotes have it; capitals alone, since passwords may begin with a dollar too.
+fn begins_with_variable(value: &str) -> bool {
+    let Some(rest) = value.strip_prefix('$') else { return false };
+    let end = rest.find(|c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'));
+    let (name, next) = end.map_or((rest, ""), |at| rest.split_at(at));
+    name.len() > 1 && next.starts_with([' ', '/', ':', '.'])
+}
+
 /// A key in base 64 may begin with a slash too, so a path is what begins as folders do, or has no capital.
 fn is_path(value: &str) -> bool {
     if FOLDERS.iter().any(|folder| value.starts_with(folder)) {
@@ -215,6 +224,8 @@ mod tests {
             "0000",
             "$TOKEN",
             "$A$B",
+            "$TOKEN $MORE",
+            "$HOME/key",
             "$USER:$PASS",
             "${TOKEN}",
             "${TOKEN:-}",
@@ -253,6 +264,7 @@ mod tests {
             "$2b$12$abc",
             "pa$$word1",
             "$ecret!1",
+            "$ecret pass",
             "a long pass phrase",
             "kQ7x2Vb9${X}Zp4Lm1Rt",
             "pässwörd",

@@ -15,6 +15,7 @@ use super::{
 pub(crate) const SURE: Detector = Detector {
     id: "",
     title: "",
+    hints: &[],
     regex: "",
     min_entropy: 3000,
     check: None,
@@ -27,6 +28,7 @@ pub(crate) const SURE: Detector = Detector {
 pub(crate) static TOKENS: &[Detector] = &[
     Detector {
         id: "github-token",
+        hints: &["ghp_", "gho_", "ghu_", "ghs_", "ghr_"],
         title: "GitHub token",
         regex: r"\bgh[pousr]_[A-Za-z0-9]{36}\b",
         min_entropy: 0,
@@ -41,6 +43,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "github-fine-grained-token",
+        hints: &["github_pat_"],
         title: "GitHub fine-grained token",
         regex: r"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b",
         examples: &[concat!(
@@ -52,6 +55,10 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "gitlab-token",
+        hints: &[
+            "glpat-", "glptt-", "glrt-", "gldt-", "gloas-", "glsoat-", "glcbt-", "glfeat-",
+            "glagent-", "glft-", "glimt-",
+        ],
         title: "GitLab token",
         regex: r"\bgl(?:pat|ptt|rt|dt|oas|soat|cbt|feat|agent|ft|imt)-[A-Za-z0-9_.-]{20,}",
         examples: &[concat!("glpat", "-dGlMoiyrlfxX1rTnyFf3")],
@@ -60,6 +67,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "slack-token",
+        hints: &["xox", "xapp-"],
         title: "Slack token",
         regex: r"\bxox[abeoprs]-(?:[0-9A-Za-z]{1,20}-){1,4}[A-Za-z0-9]{16,}\b|\bxapp-[0-9]-[A-Z0-9]{8,20}-[0-9]{8,20}-[a-f0-9]{32,80}\b",
         examples: &[concat!("xoxb", "-123412341234-234523452345-dGlMoiyrlfxX1rTnyFf3vA7N")],
@@ -68,6 +76,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "slack-webhook",
+        hints: &["hooks.slack.com/"],
         title: "Slack webhook address",
         regex: r"hooks\.slack\.com/services/(?P<secret>T[A-Z0-9]{6,14}/B[A-Z0-9]{6,14}/[A-Za-z0-9]{18,32})\b",
         severity: Severity::Medium,
@@ -82,6 +91,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "npm-token",
+        hints: &["npm_"],
         title: "npm token",
         regex: r"\bnpm_[A-Za-z0-9]{36}\b",
         examples: &[concat!("npm", "_dGlMoiyrlfxX1rTnyFf3vA7NUtFOY6aF0kDQ")],
@@ -94,6 +104,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "pypi-token",
+        hints: &["pypi-AgE"],
         title: "PyPI token",
         // `pypi.org` or `test.pypi.org` in a macaroon, which is why they begin alike.
         regex: r"\bpypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)[A-Za-z0-9_-]{50,}",
@@ -106,6 +117,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "docker-token",
+        hints: &["dckr_"],
         title: "Docker Hub token",
         regex: r"\bdckr_(?:pat|oat)_[A-Za-z0-9_-]{24,64}",
         examples: &[concat!("dckr", "_pat_dGlMoiyrlfxX1rTnyFf3vA7NUtF")],
@@ -114,6 +126,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "registry-auth",
+        hints: &["\"auth\""],
         title: "registry credential",
         // As in Docker's `config.json` and in `DOCKER_AUTH_CONFIG`: user and password in base 64.
         regex: r#""auth"\s*:\s*"(?P<secret>[A-Za-z0-9+/_-]{4,}={0,2})""#,
@@ -125,6 +138,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "private-key",
+        hints: &["PRIVATE KEY"],
         title: "private key",
         // The secret is the start of its body; line ends may be written out, as in an `ENV` or in JSON.
         regex: r"-----BEGIN (?:(?:RSA|DSA|EC|OPENSSH|PGP|SSH2|ANY) )?PRIVATE KEY(?: BLOCK)?-----(?:\s|\\n|\\r)*(?:(?:Version|Comment): [^\r\n]*[\r\n]+)*(?P<secret>[A-Za-z0-9+/=]{40,100})",
@@ -148,6 +162,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "encrypted-private-key",
+        hints: &["ENCRYPTED"],
         title: "encrypted private key",
         regex: r"-----BEGIN ENCRYPTED PRIVATE KEY-----(?:\s|\\n|\\r)*(?P<secret>[A-Za-z0-9+/=]{40,100})|(?:Proc-Type: 4,ENCRYPTED[\r\n]+DEK-Info: [^\r\n]*[\r\n]+)(?:\s)*[A-Za-z0-9+/=]{40,100}",
         min_entropy: 2000,
@@ -161,6 +176,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "jwt",
+        hints: &["eyJ"],
         title: "JSON Web Token",
         regex: r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{16,}",
         check: Some(is_jwt),
@@ -179,6 +195,7 @@ pub(crate) static TOKENS: &[Detector] = &[
     },
     Detector {
         id: "url-password",
+        hints: &["@"],
         title: "address with a password",
         regex: r#"\b[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@"'?#<>`]*:(?P<secret>[^\s/@"'?#<>`]{2,})@[A-Za-z0-9\[$]"#,
         min_entropy: 0,

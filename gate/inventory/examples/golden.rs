@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use secgate_inventory::{OperatingSystem, SbomFormat, SbomInput, write_sbom};
+use secgate_inventory::{SbomFormat, SbomInput, write_sbom};
 use secgate_model::{
     Digest, Inventory, Location, Package, Scope, Target, TargetKind, Unknown, UnknownKind,
 };
@@ -42,6 +42,7 @@ fn inventory() -> Result<Inventory, Box<dyn std::error::Error>> {
         packages: vec![openssl, express, qs],
         unknowns: vec![unknown],
         files: files.map(str::to_owned).to_vec(),
+        distribution: Some("debian-12".to_owned()),
     }
     .normalised())
 }
@@ -59,7 +60,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         target: &target,
         inventory: &inventory()?,
         created: "2026-01-02T03:04:05Z".parse()?,
-        operating_system: Some(OperatingSystem { id: "debian", version: Some("12") }),
         parts: &[],
     };
     for format in ["cyclonedx-json", "spdx-json"] {

@@ -73,11 +73,20 @@ pub(crate) struct Assembly<'t, 'c> {
 #[derive(Debug, Default)]
 struct Node {
     defined: bool,
+    /// A component, and no file, service or document.
+    component: bool,
     root: bool,
     depends: bool,
     /// Indexes into the catalog's packages: the first and how many.
     packages: Option<(usize, usize)>,
-    gap: Option<Box<(u32, UnknownKind, String)>>,
+    gap: Option<Box<Gap>>,
+}
+
+/// What a component lacks: its line, the kind and the reason.
+type Gap = (u32, UnknownKind, String);
+
+fn reason(gap: Option<&Gap>) -> Option<&str> {
+    gap.map(|(_, _, reason)| reason.as_str())
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -156,17 +165,14 @@ impl<'t, 'c> Assembly<'t, 'c> {
         let (line, name) = (part.line, part.id.unwrap_or_default());
         let (before, after) = self.catalog.packages.split_at(first);
         if let Some(node) = self.nodes.get_mut(id as usize) {
+            node.component = true;
             if node.defined {
                 // Some writers repeat a component word for word: nothing is lost then.
-                let same = node.packages.is_some_and(|(at, many)| {
-                    many == count
-                        && before
-                            .get(at..at + many)
-                            .unwrap_or_default()
-                            .iter()
-                            .zip(after)
-                            .all(|(one, two)| one.purl == two.purl)
-                }) || (node.packages.is_none() && count == 0);
+                let (at, many) = node.packages.unwrap_or_default();
+                let held = before.get(at..at + many).unwrap_or_default();
+                let same = many == count
+                    && held.iter().zip(after).all(|(one, two)| one.purl == two.purl)
+                    && reason(node.gap.as_deref()) == reason(gap.as_ref());
                 if same {
                     self.catalog.packages.truncate(first);
                 } else {
@@ -184,7 +190,7 @@ impl<'t, 'c> Assembly<'t, 'c> {
     }
 
     /// Pushes the packages of a part; what is missing is returned, because it is no gap for the root.
-    fn packages(&mut self, part: &Part<'t>) -> Option<(u32, UnknownKind, String)> {
+    fn packages(&mut self, part: &Part<'t>) -> Option<Gap> {
         let shown = |text: &str| text.chars().take(120).collect::<String>();
         let mut gap = None;
         if part.purls.is_empty() && !part.is_no_package() {
@@ -325,6 +331,11 @@ impl<'t, 'c> Assembly<'t, 'c> {
     /// Whether the component is a package.
     pub(crate) fn is_package(&self, id: u32) -> bool {
         self.nodes.get(id as usize).is_some_and(|node| node.packages.is_some())
+    }
+
+    /// Whether it is listed as a component, be it a package or not.
+    pub(crate) fn is_component(&self, id: u32) -> bool {
+        self.nodes.get(id as usize).is_some_and(|node| node.component)
     }
 
     /// Whether the document describes it.

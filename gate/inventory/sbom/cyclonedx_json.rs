@@ -377,6 +377,12 @@ mod tests {
             ["5 unreadable: the identifier `a` is given twice"]
         );
         assert_eq!(gaps_of(&format!("\"components\": [{a},\n{a}]")), [""; 0]);
+        let file = r#"{"bom-ref": "a", "type": "file", "name": "a"}"#;
+        let nameless = r#"{"bom-ref": "a", "type": "library", "name": "b"}"#;
+        assert_eq!(
+            gaps_of(&format!("\"components\": [{file},\n{nameless}]")),
+            ["5 unreadable: the identifier `a` is given twice"]
+        );
     }
 
     #[test]

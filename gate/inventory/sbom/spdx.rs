@@ -5,11 +5,16 @@ use secgate_model::Scope;
 use super::assembly::{Assembly, Part};
 use crate::CatalogError;
 
+/// Elements of one document that are parts of others: files, for the most part.
+const MAX_CONTAINED: usize = 8_000_000;
+
 /// The relations of an SPDX document, whatever it is written in, until all elements are known.
 #[derive(Debug, Default)]
 pub(crate) struct Relations<'t> {
     /// Elements that the document says it describes.
     described: Vec<(Cow<'t, str>, u32)>,
+    /// Elements that have parts: whole and part.
+    contained: Vec<(u32, u32)>,
 }
 
 /// What a relation between two elements means for the inventory (SPDX 2.3 clause 11, Table 68; SPDX 3.0
@@ -79,22 +84,35 @@ impl<'t> Relations<'t> {
                 self.describes(from, line);
                 return Ok(());
             }
-            Meaning::Contains => {
-                let from = assembly.id(from);
-                assembly.tells(from);
-                return Ok(());
-            }
-            Meaning::ContainedBy => {
-                let to = assembly.id(to);
-                assembly.tells(to);
-                return Ok(());
-            }
+            Meaning::Contains => return self.contains(assembly, from, to, line),
+            Meaning::ContainedBy => return self.contains(assembly, to, from, line),
             Meaning::Needs(own) => (from, to, own),
             Meaning::NeededBy(own) => (to, from, own),
             Meaning::Other => return Ok(()),
         };
         let (from, to) = (assembly.id(from), assembly.id(to));
         assembly.relation(from, to, line, scope.or(own))
+    }
+
+    /// Adds that `whole` has `part`.
+    fn contains(
+        &mut self,
+        assembly: &mut Assembly<'t, '_>,
+        whole: Cow<'t, str>,
+        part: Cow<'t, str>,
+        line: u32,
+    ) -> Result<(), CatalogError> {
+        if part.starts_with("DocumentRef-") {
+            let shown: String = part.chars().take(120).collect();
+            assembly.gap(line, format!("a part, `{shown}`, is described in another document"));
+            return Ok(());
+        }
+        if self.contained.len() >= MAX_CONTAINED {
+            let reason = format!("more than {MAX_CONTAINED} elements are parts of others");
+            return Err(CatalogError::at(line, reason));
+        }
+        self.contained.push((assembly.id(whole), assembly.id(part)));
+        Ok(())
     }
 
     /// Marks what the document is about. Where it describes one package that has parts or dependencies, that is the project
@@ -104,6 +122,12 @@ impl<'t> Relations<'t> {
         self.described.dedup_by(|one, two| one.0 == two.0);
         let ids: Vec<u32> =
             self.described.iter().map(|(name, _)| assembly.id(name.clone())).collect();
+        // The files of a package do not make it a project.
+        for (whole, part) in std::mem::take(&mut self.contained) {
+            if assembly.is_component(part) {
+                assembly.tells(whole);
+            }
+        }
         let several = ids.iter().filter(|id| assembly.is_package(**id)).nth(1).is_some();
         for ((name, line), id) in self.described.into_iter().zip(ids) {
             let shown: String = name.chars().take(120).collect();

@@ -246,6 +246,28 @@ mod tests {
     }
 
     #[test]
+    fn a_described_package_with_files_is_a_component() {
+        let text = r#"{"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT",
+            "packages": [{"name": "a", "SPDXID": "SPDXRef-a", "versionInfo": "1", "filesAnalyzed": true, "externalRefs": [
+            {"referenceCategory": "PACKAGE_MANAGER", "referenceType": "purl", "referenceLocator": "pkg:npm/a@1"}]}],
+            "files": [{"fileName": "./a.js", "SPDXID": "SPDXRef-f"}],
+            "relationships": [
+            {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-a"},
+            {"spdxElementId": "SPDXRef-a", "relationshipType": "CONTAINS", "relatedSpdxElement": "SPDXRef-f"}]}"#;
+        let catalog = catalog_text(&Sbom, "a.spdx.json", text);
+        assert_eq!(lines(&catalog), ["pkg:npm/a@1:3 parents=[]"]);
+        assert_eq!(gaps(&catalog), [""; 0]);
+        let other = text.replace(
+            r#""relatedSpdxElement": "SPDXRef-f""#,
+            r#""relatedSpdxElement": "DocumentRef-b:SPDXRef-f""#,
+        );
+        assert_eq!(
+            gaps(&catalog_text(&Sbom, "a.spdx.json", &other)),
+            ["7 unreadable: a part, `DocumentRef-b:SPDXRef-f`, is described in another document"]
+        );
+    }
+
+    #[test]
     fn where_every_package_is_described_none_is_lost() {
         let package = |name: &str| {
             format!(
