@@ -29,7 +29,7 @@ class Run:
         return json.loads(self.out)
 
     def tail(self):
-        return f"--- stdout\n{self.out[-1500:].decode(errors='replace')}\n--- stderr\n{self.err[-2500:]}"
+        return f"--- stdout\n{self.out[:700].decode(errors='replace')}\n--- stderr\n{self.err[-1500:]}"
 
 
 class Program:
@@ -97,9 +97,10 @@ class Program:
         code, out, err, seconds, peak = told
         return Run(" ".join(map(str, args)), code, out.encode(), err, seconds, peak)
 
-    def image(self, reference, *args, **options):
-        """Scans an image with the database and the layer cache of this run."""
-        return self.run("image", reference, "--db", self.database, "--layer-cache", self.cache, *args, **options)
+    def image(self, reference, *args, plain=False, **options):
+        """Scans an image with the database and, unless `plain`, the layer cache of this run."""
+        cache = () if plain else ("--layer-cache", self.cache)
+        return self.run("image", reference, "--db", self.database, *cache, *args, **options)
 
     def report(self, reference, *args, **options):
         """The report of an image, whatever the verdict."""

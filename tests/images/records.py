@@ -1,5 +1,6 @@
 """Advisories of our own about what the images hold, in the layout of the public OSV export, made in the time of the run."""
 import datetime
+import gzip
 import json
 import zipfile
 
@@ -56,5 +57,12 @@ def write(folder, days=0):
             for row in rows:
                 archive.writestr(f"{row['id']}.json", json.dumps(row))
         (place / "modified_id.csv").write_text("".join(f"{modified},{row['id']}\n" for row in rows))
+    places = [folder / "enrichment" / name for name in ("kev", "epss")]
+    for place in places:
+        place.mkdir(parents=True)
+    catalogue = {"title": "Known exploited", "catalogVersion": "1", "dateReleased": modified, "count": 1, "vulnerabilities": [{"cveID": "CVE-2026-40099", "vendorProject": "demo", "product": "demo", "dateAdded": "2026-01-05"}]}
+    (places[0] / "known_exploited_vulnerabilities.json").write_text(json.dumps(catalogue))
+    scores = f"#model_version:v1,score_date:{modified}\ncve,epss,percentile\nCVE-2026-40001,0.01,0.4\n"
+    (places[1] / "epss_scores-current.csv.gz").write_bytes(gzip.compress(scores.encode()))
     (folder / "ecosystems.txt").write_text("".join(f"{name}\n" for name in sorted(found)))
     return folder
