@@ -14,12 +14,10 @@ pub(crate) fn target(kind: TargetKind) -> Target {
 
 pub(crate) fn write(inventory: &Inventory, kind: TargetKind, format: SbomFormat) -> Vec<u8> {
     let target = target(kind);
-    let mut inventory = inventory.clone();
-    inventory.distribution = (kind == TargetKind::Image).then(|| "debian-12".to_owned());
     let input = SbomInput {
         tool_version: "0.1.0",
         target: &target,
-        inventory: &inventory,
+        inventory,
         created: "2026-01-02T03:04:05Z".parse().unwrap(),
         parts: &[],
     };
@@ -136,7 +134,7 @@ pub(crate) fn inventory(exact: bool) -> impl Strategy<Value = Inventory> {
     ];
     let unknown = (location(exact), kinds, text(exact))
         .prop_map(|(location, kind, reason)| Unknown { location, kind, reason });
-    let distribution = proptest::option::of(text(exact));
+    let distribution = proptest::option::of("[a-z]{1,8}(-[a-z0-9.]{1,6}){0,2}");
     (some(package(exact), 0..8), some(unknown, 0..3), some(text(exact), 0..3), distribution)
         .prop_map(|(packages, unknowns, files, distribution)| {
             Inventory { packages, unknowns, files, distribution, layers: Vec::new() }.normalised()
