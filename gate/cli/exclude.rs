@@ -15,6 +15,8 @@ pub(crate) struct Exclude {
     home: Option<PathBuf>,
     /// The tree's root, absolute.
     root: PathBuf,
+    /// Where the configuration's reports go, absolute.
+    reports: Option<PathBuf>,
     left_out: AtomicUsize,
 }
 
@@ -42,17 +44,19 @@ impl Exclude {
             set: set.build().map_err(Failure::usage)?,
             home: config.folder().and_then(|folder| folder.canonicalize().ok()),
             root: root.to_owned(),
+            reports: config.reports_folder().canonicalize().ok().filter(|reports| reports != root),
             left_out: AtomicUsize::new(0),
         })
     }
 
     /// Whether a path of the tree is left out.
     pub(crate) fn matches(&self, relative: &str) -> bool {
-        if self.set.is_empty() {
-            return false;
-        }
         let Some(home) = &self.home else { return false };
         let path = self.root.join(relative);
+        // What `run` wrote, SBOMs of an image among it, is about the target and no part of it.
+        if self.reports.as_ref().is_some_and(|reports| path == *reports) {
+            return true;
+        }
         let out = path.strip_prefix(home).is_ok_and(|below| self.set.is_match(below));
         if out {
             self.left_out.fetch_add(1, Ordering::Relaxed);

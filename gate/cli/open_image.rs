@@ -116,7 +116,7 @@ mod tests {
         let check = |platform: &str, expected: &str| assert_eq!(label(platform), expected);
         check("linux/arm/v7", "linux-arm-v7");
         check("../../etc/x\0/amd64", "------etc-x--amd64");
-        check("linux\n/\u{1b}[31m", "linux-----31m");
+        check("linux\n/\u{1b}[31m", "linux----31m");
         assert_eq!(label(&"x".repeat(1000)).len(), 60);
     }
 

@@ -93,3 +93,19 @@ fn an_sbom_that_names_nothing_is_no_pass() {
     sandbox.write("app.cdx.json", empty);
     sandbox.say("audit app.cdx.json").exits(3).says(&["names no package"]);
 }
+
+#[test]
+fn what_run_wrote_is_no_part_of_the_target() {
+    let sandbox = Sandbox::with(CLEAN);
+    sandbox.write(
+        "secgate.yaml",
+        "apiVersion: secgate.dev/v1\nkind: Config\nstages: [source]\nreports: { folder: out, sboms: [cyclonedx-json] }\n",
+    );
+    let sbom = r#"{"bomFormat":"CycloneDX","specVersion":"1.5","components":[{"type":"library","name":"demo-web","version":"1.0.0","purl":"pkg:pypi/demo-web@1.0.0"}]}"#;
+    sandbox.write("out/image.sbom.cdx.json", sbom);
+    sandbox.say("run").exits(0);
+    assert!(sandbox.exists("out/sbom.cdx.json"));
+    sandbox.say("run").exits(0);
+    sandbox.write("elsewhere/image.sbom.cdx.json", sbom);
+    sandbox.say("run").exits(1);
+}
