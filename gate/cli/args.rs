@@ -198,10 +198,10 @@ pub(crate) struct RegistrySource {
     /// File with certificates (PEM) that registries are trusted by, besides the usual ones; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) registry_ca: Vec<PathBuf>,
-    /// Registry (HOST[:PORT]) that is spoken to without encryption; loopback addresses are so by themselves
+    /// Registry (HOST or HOST:PORT) that is spoken to without encryption; loopback addresses are so by themselves
     #[arg(long, value_name = "HOST")]
     pub(crate) insecure_registry: Vec<String>,
-    /// Take images of HOST from MIRROR first (HOST[:PORT][/PREFIX]); may be repeated
+    /// Take images of HOST from MIRROR first (HOST, HOST:PORT, HOST/PREFIX); may be repeated
     #[arg(long, value_name = "HOST=MIRROR")]
     pub(crate) registry_mirror: Vec<String>,
 }
@@ -211,7 +211,7 @@ pub(crate) struct RegistrySource {
 pub(crate) struct SbomArgs {
     /// Folder, lockfile, SBOM, or an image as for `secgate image`
     pub(crate) target: Option<String>,
-    /// cyclonedx-json[@1.4 to @1.7], cyclonedx-xml, spdx-json, spdx-tag-value, spdx-3-json; to standard output
+    /// cyclonedx-json and cyclonedx-xml (also with @1.4 to @1.7), spdx-json, spdx-tag-value, spdx-3-json; to standard output
     #[arg(long, value_name = "FORMAT", value_parser = sbom_format)]
     pub(crate) format: Option<SbomFormat>,
     /// Write this format to a file; may be repeated

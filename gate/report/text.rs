@@ -24,7 +24,7 @@ pub fn line(text: &str) -> String {
     out
 }
 
-/// Like [`line`], but keeps line breaks.
+/// Like [`line()`], but keeps line breaks.
 pub fn lines(text: &str) -> String {
     let joined: Vec<String> = text
         .lines()
@@ -115,7 +115,7 @@ fn is_hidden(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Columns that `text` takes on a terminal; `text` has passed through [`line`].
+/// Columns that `text` takes on a terminal; `text` has passed through [`line()`].
 pub(crate) fn width(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
 }
