@@ -139,6 +139,9 @@ pub(crate) struct PackageResult {
 impl PackageResult {
     /// Adds what could not be judged, and what says nothing, each by advisory.
     pub(crate) fn problems(&mut self, package: &Package, unjudged: &[String], silent: &[String]) {
+        if unjudged.is_empty() && silent.is_empty() {
+            return;
+        }
         let location = package.locations.first().cloned();
         if !unjudged.is_empty() {
             let shown: Vec<&str> = unjudged.iter().take(3).map(String::as_str).collect();
@@ -345,7 +348,6 @@ impl Audit<'_> {
         if is_system_package(package.purl.kind()) {
             return self.judge_system_package(target, paths, package, has_kev);
         }
-        let kind = package.purl.kind().to_owned();
         let (ecosystem, name, version) = match Coordinates::of(&package.purl) {
             Coordinates::In { ecosystem, name, version } => (ecosystem, name, version),
             other => {
@@ -356,7 +358,7 @@ impl Audit<'_> {
                     _ => Outside::NoSource,
                 };
                 return Ok(PackageResult {
-                    outside: Some((class, kind)),
+                    outside: Some((class, package.purl.kind().to_owned())),
                     ..PackageResult::default()
                 });
             }
@@ -365,7 +367,7 @@ impl Audit<'_> {
             let outside = Some((Outside::NotInDatabase, ecosystem.to_owned()));
             return Ok(PackageResult { outside, ..PackageResult::default() });
         }
-        let matches = match_package(self.database, ecosystem, &name, &version)?;
+        let matches = match_package(self.database, ecosystem, &name, version)?;
         let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
         for group in matches.groups {
             if let Some(word) = self.word_of_owner(paths.inventory(), package, &group)? {

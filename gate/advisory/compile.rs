@@ -40,7 +40,7 @@ pub(crate) fn compile(
         let number = u32::try_from(number).expect("no source holds four billion advisories");
         for affected in std::mem::take(&mut record.affected) {
             let ecosystem = base(&affected.ecosystem).to_owned();
-            let name = index_name(&ecosystem, &affected.name);
+            let name = index_name(&ecosystem, &affected.name).into_owned();
             let entry = packages.entry((ecosystem.clone(), name.clone())).or_insert_with(|| {
                 PackageEntry { ecosystem, name, groups: Vec::new(), mentions: Vec::new() }
             });

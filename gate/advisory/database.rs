@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fs::File,
     io,
@@ -13,6 +14,7 @@ use crate::{
     Affected, Record, Status,
     bytes::{Body, Bytes},
     feed::cve_key,
+    inflater::Inflater,
     layout::{Header, Section, assemble, read_header},
 };
 
@@ -24,6 +26,7 @@ pub struct Database {
     path: Option<PathBuf>,
     /// Inflated blocks, at most [`KEPT_BLOCKS`]: hits of one package share a few.
     inflated: Mutex<HashMap<u32, Arc<Vec<u8>>>>,
+    inflater: Inflater,
 }
 
 /// Why a database cannot be used.
@@ -149,7 +152,8 @@ impl Database {
             body: Body::new(bytes, start, hashes),
             header,
             path,
-            inflated: Mutex::new(HashMap::new()),
+            inflated: Mutex::default(),
+            inflater: Inflater::default(),
         })
     }
 
@@ -188,6 +192,14 @@ impl Database {
             Ok((number(bytes, 0), word(bytes, 8), word(bytes, 12)))
         };
         let (mut low, mut high) = (0, count);
+        // Hashes are spread evenly, so that one stands about where its value says: first its surroundings, then halves.
+        let guess = u64::try_from(u128::from(wanted) * u128::from(count) >> 64).unwrap_or_default();
+        let near = count.isqrt();
+        for at in [guess.saturating_sub(near), guess.saturating_add(near)] {
+            if (low..high).contains(&at) {
+                if row(at)?.0 < wanted { low = at + 1 } else { high = at }
+            }
+        }
         while low < high {
             let middle = low + (high - low) / 2;
             if row(middle)?.0 < wanted { low = middle + 1 } else { high = middle }
@@ -283,7 +295,7 @@ impl Database {
             .body
             .part(self.header.texts, offset..offset.saturating_add(u64::from(compressed)))?;
         // Inflated without the lock: two threads may do it twice, and none waits for another's block.
-        let bytes = Arc::new(inflate(frame, inflated.min(MAX_BLOCK))?);
+        let bytes = Arc::new(self.inflate(frame, inflated.min(MAX_BLOCK))?);
         let mut kept = kept();
         if kept.len() >= KEPT_BLOCKS {
             kept.clear();
@@ -294,7 +306,13 @@ impl Database {
 
     /// What each source held at the last update.
     pub(crate) fn seen(&self) -> Result<crate::compile::Seen, DatabaseError> {
-        decode(&inflate(self.body.whole(self.header.seen)?, MAX_SEEN)?, "the list of sources")
+        decode(&self.inflate(self.body.whole(self.header.seen)?, MAX_SEEN)?, "the list of sources")
+    }
+
+    fn inflate(&self, frame: &[u8], limit: usize) -> Result<Vec<u8>, DatabaseError> {
+        self.inflater
+            .inflate(frame, limit)
+            .map_err(|error| damaged(&format!("a block does not inflate: {error}")))
     }
 
     /// Every record in full, with what each source held: what an update starts from.
@@ -352,16 +370,14 @@ pub(crate) const PACKAGE_ALIGN: u64 = 8;
 ///
 /// Go's names keep their case, and their repositories mostly have none: purls of Go modules are to be lower case (purl
 /// type definition `golang`), and many SBOMs follow that.
-pub(crate) fn index_name(ecosystem: &str, name: &str) -> String {
+pub(crate) fn index_name<'n>(ecosystem: &str, name: &'n str) -> Cow<'n, str> {
     let name = normalise_name(ecosystem, name);
-    if ecosystem == "Go" { name.to_ascii_lowercase() } else { name.into_owned() }
+    if ecosystem == "Go" { Cow::Owned(name.to_ascii_lowercase()) } else { name }
 }
 
 /// The key of the package index.
 pub(crate) fn package_hash(ecosystem: &str, name: &str) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(ecosystem.as_bytes()).update(&[0]).update(name.as_bytes());
-    number(hasher.finalize().as_bytes(), 0)
+    number(blake3::hash(format!("{ecosystem}\0{name}").as_bytes()).as_bytes(), 0)
 }
 
 fn number(bytes: &[u8], at: usize) -> u64 {
@@ -383,11 +399,6 @@ fn figure(bytes: &[u8], at: usize) -> f64 {
 
 fn decode<'b, T: Deserialize<'b>>(bytes: &'b [u8], what: &str) -> Result<T, DatabaseError> {
     postcard::from_bytes(bytes).map_err(|error| damaged(&format!("{what} cannot be read: {error}")))
-}
-
-fn inflate(frame: &[u8], limit: usize) -> Result<Vec<u8>, DatabaseError> {
-    zstd::bulk::decompress(frame, limit)
-        .map_err(|error| damaged(&format!("a block does not inflate: {error}")))
 }
 
 fn damaged(what: &str) -> DatabaseError {

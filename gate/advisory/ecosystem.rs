@@ -1,16 +1,18 @@
+use std::borrow::Cow;
+
 use secgate_model::Purl;
 
 /// Where a package's advisories would stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Coordinates {
+pub(crate) enum Coordinates<'p> {
     /// In this ecosystem, under this name; the version as its ecosystem writes it.
     In {
         /// The OSV ecosystem.
         ecosystem: &'static str,
         /// The name there.
-        name: String,
+        name: Cow<'p, str>,
         /// The version.
-        version: String,
+        version: &'p str,
     },
     /// A package of an operating system, judged by [`crate::distribution`], or of one without rules for it.
     Distribution,
@@ -22,14 +24,16 @@ pub(crate) enum Coordinates {
     Elsewhere,
 }
 
-impl Coordinates {
+impl<'p> Coordinates<'p> {
     /// Maps a purl to its ecosystem (OSV schema, "Defined ecosystems"; purl type definitions).
-    pub(crate) fn of(purl: &Purl) -> Self {
+    pub(crate) fn of(purl: &'p Purl) -> Self {
         let version = purl.version().unwrap_or_default();
-        let found = |ecosystem, name: String, version: &str| Self::In {
-            ecosystem,
-            name,
-            version: version.to_owned(),
+        let found =
+            |ecosystem, name: Cow<'p, str>, version: &'p str| Self::In { ecosystem, name, version };
+        let name = Cow::Borrowed(purl.name());
+        let full_name = |separator| match purl.namespace() {
+            Some(_) => Cow::Owned(purl.full_name(separator)),
+            None => Cow::Borrowed(purl.name()),
         };
         // An alternate registry may hold anything under the same name; a fork by `vcs_url` is still the same project.
         let public = matches!(purl.kind(), "maven" | "npm" | "pypi" | "nuget" | "gem" | "composer");
@@ -37,40 +41,40 @@ impl Coordinates {
             return Self::Elsewhere;
         }
         match purl.kind() {
-            "pypi" => found("PyPI", purl.name().to_owned(), version),
-            "cargo" => found("crates.io", purl.name().to_owned(), version),
+            "pypi" => found("PyPI", name, version),
+            "cargo" => found("crates.io", name, version),
             "npm" => {
-                let name = purl.full_name("/");
+                let name = full_name("/");
                 // Only a scoped name has a `/`; some tools lose the `@` before it.
                 let scope = name.contains('/') && !name.starts_with('@');
-                found("npm", if scope { format!("@{name}") } else { name }, version)
+                found("npm", if scope { Cow::Owned(format!("@{name}")) } else { name }, version)
             }
             "golang" => {
-                let name = purl.full_name("/");
+                let name = full_name("/");
                 let name =
-                    if matches!(name.as_str(), "std" | "go") { "stdlib".to_owned() } else { name };
+                    if matches!(&*name, "std" | "go") { Cow::Borrowed("stdlib") } else { name };
                 found("Go", name, version)
             }
             // An artifact's name alone is anybody's.
             "maven" if purl.namespace().is_none() && !purl.name().contains(':') => Self::Nameless,
-            "maven" => found("Maven", purl.full_name(":"), version),
-            "nuget" => found("NuGet", purl.name().to_owned(), version),
-            "gem" => found("RubyGems", purl.name().to_owned(), without_platform(version)),
-            "composer" => found("Packagist", purl.full_name("/"), version),
-            "hex" | "otp" => found("Hex", purl.name().to_owned(), version),
-            "pub" => found("Pub", purl.name().to_owned(), version),
-            "hackage" => found("Hackage", purl.name().to_owned(), version),
-            "cran" => found("CRAN", purl.name().to_owned(), version),
-            "julia" => found("Julia", purl.name().to_owned(), version),
-            "opam" => found("opam", purl.name().to_owned(), version),
-            "swift" => found("SwiftURL", purl.full_name("/"), version),
-            "conan" => found("ConanCenter", purl.name().to_owned(), version),
+            "maven" => found("Maven", full_name(":"), version),
+            "nuget" => found("NuGet", name, version),
+            "gem" => found("RubyGems", name, without_platform(version)),
+            "composer" => found("Packagist", full_name("/"), version),
+            "hex" | "otp" => found("Hex", name, version),
+            "pub" => found("Pub", name, version),
+            "hackage" => found("Hackage", name, version),
+            "cran" => found("CRAN", name, version),
+            "julia" => found("Julia", name, version),
+            "opam" => found("opam", name, version),
+            "swift" => found("SwiftURL", full_name("/"), version),
+            "conan" => found("ConanCenter", name, version),
             "githubactions" => {
                 // A pinned commit has no order; the release that the workflow's comment names does.
                 let pinned = version.len() == 40 && version.bytes().all(|b| b.is_ascii_hexdigit());
                 let version =
                     if pinned { purl.qualifier("tag").unwrap_or(version) } else { version };
-                found("GitHub Actions", purl.full_name("/"), version)
+                found("GitHub Actions", full_name("/"), version)
             }
             "deb" | "apk" | "rpm" | "alpm" | "apkg" => Self::Distribution,
             _ => Self::NoSource,
@@ -110,13 +114,13 @@ mod tests {
     use super::*;
 
     fn check(purl: &str, expected: Option<(&str, &str, &str)>) {
-        let found = match Coordinates::of(&purl.parse().unwrap()) {
+        let parsed = purl.parse().unwrap();
+        let found = match Coordinates::of(&parsed) {
             Coordinates::In { ecosystem, name, version } => Some((ecosystem, name, version)),
             _ => None,
         };
-        let found = found
-            .as_ref()
-            .map(|(ecosystem, name, version)| (*ecosystem, name.as_str(), version.as_str()));
+        let found =
+            found.as_ref().map(|(ecosystem, name, version)| (*ecosystem, &**name, *version));
         assert_eq!(found, expected, "{purl}");
     }
 

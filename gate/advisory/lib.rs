@@ -17,6 +17,7 @@ mod ecosystem;
 mod end_of_life;
 mod feed;
 mod fetch;
+mod inflater;
 mod layout;
 mod matching;
 mod part;

@@ -60,7 +60,7 @@ pub(crate) fn matches(database: &Database, purl: &str) -> Matches {
     let Coordinates::In { ecosystem, name, version } = Coordinates::of(&purl) else {
         panic!("{purl} has no ecosystem")
     };
-    match_package(database, ecosystem, &name, &version).unwrap()
+    match_package(database, ecosystem, &name, version).unwrap()
 }
 
 /// Checks one advisory against purls that it affects, that it does not affect, and that nobody can judge.

@@ -152,29 +152,24 @@ fn take_file(path: &Path, limits: Limits) -> Result<(Option<Tree>, Inventory), F
     let open =
         |limits| open_directory(path, limits, &|_| false).map_err(|error| missing(path, &error));
     let large = open(Limits { file_bytes: MAX_SBOM, ..limits })?;
+    let mut tree = None;
     if let [entry] = large.entries()
         && let Ok(bytes) = large.read(entry)
-        && let Some(read) = take_sbom(&entry.path, &bytes)
     {
-        let inventory = read.unwrap_or_else(|error| {
-            let (line, reason) = match error {
-                CatalogError::Malformed { line, message } => (line, message),
-                CatalogError::Read(error) => (None, error.to_string()),
-            };
-            Inventory {
-                unknowns: vec![Unknown {
-                    location: Location { line, ..Location::file(entry.path.clone()) },
-                    kind: UnknownKind::Unreadable,
-                    reason: format!("not a readable SBOM: {reason}"),
-                }],
-                files: vec![entry.path.clone()],
-                ..Inventory::default()
-            }
-        });
-        let inventory = with_something(inventory, &entry.path);
-        return Ok((Some(large), inventory));
+        if let Some(read) = take_sbom(&entry.path, &bytes) {
+            let inventory = read.unwrap_or_else(|error| unreadable_sbom(&entry.path, error));
+            let inventory = with_something(inventory, &entry.path);
+            return Ok((Some(large), inventory));
+        }
+        // What is too large is told by who opens the file within the limits.
+        if bytes.len() as u64 <= limits.file_bytes {
+            tree = Some(Tree::in_memory([(entry.path.clone(), bytes)], limits));
+        }
     }
-    let tree = open(limits)?;
+    let tree = match tree {
+        Some(tree) => tree,
+        None => open(limits)?,
+    };
     let inventory = take_inventory(&tree);
     if inventory.files.is_empty() {
         return Err(Failure::evidence(format!(
@@ -184,6 +179,22 @@ fn take_file(path: &Path, limits: Limits) -> Result<(Option<Tree>, Inventory), F
         .hint("name a folder, a lockfile by its usual name, or a CycloneDX or SPDX document"));
     }
     Ok((Some(tree), inventory))
+}
+
+fn unreadable_sbom(path: &str, error: CatalogError) -> Inventory {
+    let (line, reason) = match error {
+        CatalogError::Malformed { line, message } => (line, message),
+        CatalogError::Read(error) => (None, error.to_string()),
+    };
+    Inventory {
+        unknowns: vec![Unknown {
+            location: Location { line, ..Location::file(path.to_owned()) },
+            kind: UnknownKind::Unreadable,
+            reason: format!("not a readable SBOM: {reason}"),
+        }],
+        files: vec![path.to_owned()],
+        ..Inventory::default()
+    }
 }
 
 /// An SBOM that names nothing is what a generator leaves that found nothing to look at.

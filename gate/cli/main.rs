@@ -21,9 +21,6 @@ use clap::Parser;
 
 use args::{Cli, Command};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => cmd::run::run(&args),
