@@ -55,15 +55,9 @@ impl Scanner for Audit<'_> {
         let has_kev = status.kev.is_some();
         let paths = Paths::of(inventory);
         let judge = |package| self.judge(job.target, &paths, package, has_kev);
-        let results: Result<Vec<PackageResult>, DatabaseError> =
-            if inventory.packages.len() < PARALLEL_FROM {
-                inventory.packages.iter().map(judge).collect()
-            } else {
-                inventory.packages.par_iter().map(judge).collect()
-            };
-        let results = results.map_err(|error| {
+        let broken = |error: DatabaseError| {
             ScanError::new(error.to_string()).with_hint("run `secgate db update` to replace it")
-        })?;
+        };
         let mut scan = Scan {
             advisories: Some(self.advisory_data()),
             nothing_to_look_at: inventory.files.is_empty() && inventory.packages.is_empty(),
@@ -71,13 +65,21 @@ impl Scanner for Audit<'_> {
         };
         let mut tally = Tally::default();
         let mut matched = BTreeSet::new();
-        for result in results {
+        let mut add = |result: PackageResult| {
             matched.extend(result.ecosystem);
             scan.findings.extend(result.findings);
             scan.problems.extend(result.problems);
             if let Some((class, name)) = result.outside {
                 tally.add(class, name);
             }
+        };
+        if inventory.packages.len() < PARALLEL_FROM {
+            for package in &inventory.packages {
+                add(judge(package).map_err(broken)?);
+            }
+        } else {
+            let results: Result<Vec<_>, _> = inventory.packages.par_iter().map(judge).collect();
+            results.map_err(broken)?.into_iter().for_each(add);
         }
         scan.problems.extend(tally.problems(&self.options, status.starter));
         scan.problems.extend(inventory.unknowns.iter().map(|unknown| {

@@ -51,7 +51,7 @@ pub fn image_excerpt(path: &str, body: Vec<u8>) -> Vec<u8> {
         let tree = Tree::in_memory([(path.to_owned(), body)], limits);
         let catalog = run(cataloger, &entry, &tree);
         if !catalog.is_passed_over()
-            && let Ok(body) = tree.read(&entry)
+            && let Ok(body) = tree.contents(&entry)
         {
             digests = file_digest::all(&body);
         }

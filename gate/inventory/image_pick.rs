@@ -1,6 +1,9 @@
 use secgate_source::{Pick, Wish};
 
-use crate::{IMAGE_WANTS_VERSION, excerpt::is_excerpt, image_excerpt, image_wants, is_excerpted};
+use crate::{
+    IMAGE_WANTS_VERSION, catalog::executable_image::is_program, excerpt::is_excerpt, image_excerpt,
+    image_wants, is_excerpted,
+};
 
 /// Keeps of an image what the catalogers and the rules about images read.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +30,10 @@ impl Pick for ImagePick {
     fn wants_start(&self, path: &str, start: &[u8]) -> bool {
         // An excerpt is only made of what was wanted.
         image_wants(path, 0, 0, start) || is_excerpt(start)
+    }
+
+    fn may_start(&self, start: &[u8]) -> bool {
+        is_program(start) || is_excerpt(start)
     }
 
     fn excerpts(&self, path: &str, start: &[u8]) -> bool {

@@ -12,7 +12,7 @@ use crate::{
 
 /// Part of the key of everything that is cached about a layer: what is kept, and what an excerpt says, must not change
 /// without it.
-pub const IMAGE_WANTS_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+2");
+pub const IMAGE_WANTS_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "+3");
 
 /// First bytes of a file that [`image_wants`] needs; fewer where the file is shorter.
 pub const IMAGE_START_BYTES: usize = MAGIC_BYTES;

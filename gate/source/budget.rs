@@ -1,4 +1,7 @@
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use crate::{Limits, layer::LayerError};
 
@@ -10,6 +13,7 @@ pub(crate) struct Budget<'a> {
     kept: AtomicU64,
     members: AtomicU64,
     stop: Option<&'a AtomicBool>,
+    large: Mutex<()>,
 }
 
 /// Below this a layer may grow as it likes.
@@ -23,6 +27,7 @@ impl<'a> Budget<'a> {
             kept: AtomicU64::new(0),
             members: AtomicU64::new(0),
             stop,
+            large: Mutex::default(),
         }
     }
 
@@ -72,6 +77,12 @@ impl<'a> Budget<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// The right to hold the whole body of a large file. One thread has it at a time; it is given up soon, when the file has
+    /// come to its end or its layer has failed.
+    pub(crate) fn one_large(&self) -> MutexGuard<'_, ()> {
+        self.large.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives back what is not kept after all.

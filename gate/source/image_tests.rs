@@ -419,6 +419,55 @@ impl Pick for Status {
     fn wants_start(&self, _: &str, start: &[u8]) -> bool {
         start.starts_with(b"\x7fELF")
     }
+
+    fn may_start(&self, start: &[u8]) -> bool {
+        start.starts_with(b"\x7fELF")
+    }
+}
+
+/// Lets the first bytes decide about names without a dot.
+struct Dotless;
+
+impl Pick for Dotless {
+    fn id(&self) -> String {
+        "dotless/1".into()
+    }
+
+    fn wants(&self, path: &str, _: u64, _: u32) -> Wish {
+        if path.contains('.') { Wish::No } else { Wish::ByStart }
+    }
+
+    fn wants_start(&self, path: &str, start: &[u8]) -> bool {
+        Status.wants_start(path, start)
+    }
+
+    fn may_start(&self, start: &[u8]) -> bool {
+        Status.may_start(start)
+    }
+}
+
+#[test]
+fn a_link_to_what_could_not_be_wanted_costs_no_second_reading() {
+    let check = |body: &[u8], expected: &[&str], reads: usize| {
+        let layer = Tar::default()
+            .member("bin/tool.sh", b'0', 0o755, body, "")
+            .symlink("bin/tool", "tool.sh")
+            .end();
+        let blobs = one_image(&[layer]);
+        let folder = tempfile::tempdir().unwrap();
+        for reads in [reads, 1] {
+            blobs.fetched.lock().unwrap().clear();
+            let options = ImageOptions { cache: Some(folder.path()), ..options(&Dotless) };
+            let image = open_image(&blobs, &Wanted::Only, &options).unwrap().remove(0);
+            assert_eq!(paths(&image), expected);
+            assert_eq!(image.tree.skipped(), []);
+            // The configuration, and the layer as often as it was read.
+            assert_eq!(blobs.fetched.lock().unwrap().len(), reads);
+        }
+    };
+    check(b"#!/bin/sh", &[], 2);
+    check(b"", &[], 2);
+    check(b"\x7fELF", &["bin/tool"], 3);
 }
 
 #[test]

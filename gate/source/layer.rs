@@ -1,6 +1,7 @@
 use std::{
     collections::BTreeSet,
     io::{self, Read},
+    sync::MutexGuard,
 };
 
 use secgate_model::Digest;
@@ -12,6 +13,9 @@ use crate::{
     inflate::{Encoding, InflateError, Inflater, MAGIC},
     layer_list::{Body, Kept, LayerList},
 };
+
+/// From so many bytes on, the bodies that excerpts are made of are held one at a time, however many layers are read at once.
+const LARGE: u64 = 24 << 20;
 
 /// Bytes kept of a wanted file that is above the limit, so that its format can still be told.
 pub(crate) const START_OF_LARGE: usize = 4096;
@@ -153,6 +157,7 @@ impl<'a> LayerReader<'a> {
             budget,
             list: LayerList::default(),
             open: None,
+            large: None,
             weighed: 0,
             uncounted: 0,
             fault: None,
@@ -284,6 +289,8 @@ struct Keeper<'a> {
     budget: &'a Budget<'a>,
     list: LayerList,
     open: Option<OpenFile>,
+    /// Held while the body of a large file is.
+    large: Option<MutexGuard<'a, ()>>,
     /// What of the list has been counted as kept.
     weighed: u64,
     /// Members that have not been counted.
@@ -301,6 +308,8 @@ struct OpenFile {
     keep: usize,
     /// Whether the first bytes still have to decide.
     by_start: bool,
+    /// Whether it is not wanted, and only looked at for those who reach it through a link.
+    passing: bool,
     linked: bool,
     /// Whether an excerpt is kept instead.
     excerpt: bool,
@@ -310,7 +319,9 @@ impl Keeper<'_> {
     /// The member that is open is complete, with or without its bytes.
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let kept = if open.by_start {
+        let kept = if open.passing && self.choice.pick.may_start(&open.bytes) {
+            Kept::Nothing
+        } else if open.by_start {
             Kept::Refused
         } else {
             let whole = open.bytes.len() as u64 == open.size;
@@ -334,6 +345,7 @@ impl Keeper<'_> {
             link: &[],
         };
         self.list.push(&member, kept);
+        self.large = None;
     }
 
     /// Counts what has come since the last time. Done once a piece, since threads share the counters.
@@ -370,6 +382,9 @@ impl Keeper<'_> {
         } else {
             usize::try_from(size).unwrap_or(usize::MAX)
         };
+        if excerpt && size > LARGE && self.large.is_none() {
+            self.large = Some(self.budget.one_large());
+        }
         // A body's own structure counts too: a million empty files are not nothing.
         self.note(self.budget.keep(keep as u64 + 64))?;
         Ok(keep)
@@ -378,6 +393,9 @@ impl Keeper<'_> {
     /// Lets the first bytes decide. `false`: it is not wanted.
     fn decide(&mut self) -> Result<bool, TarError> {
         let Some(open) = &self.open else { return Ok(false) };
+        if open.passing {
+            return Ok(false);
+        }
         let picked =
             self.choice.pick.wants_start(&String::from_utf8_lossy(&open.path), &open.bytes);
         if !picked && !open.linked {
@@ -412,11 +430,8 @@ impl Members for Keeper<'_> {
         let path = String::from_utf8_lossy(member.path);
         let wish = self.choice.pick.wants(&path, member.size, member.mode);
         let linked = self.choice.linked.contains(&self.list.count);
-        if wish == Wish::No && !linked {
-            self.list.push(&member, Kept::Nothing);
-            return Ok(false);
-        }
-        let by_start = wish == Wish::ByStart;
+        let passing = wish == Wish::No && !linked;
+        let by_start = wish == Wish::ByStart || passing;
         let excerpt = wish == Wish::Yes && self.choice.pick.excerpts(&path, &[]);
         let keep = if by_start { PICK_START } else { self.want(member.size, excerpt)? };
         let ahead = usize::try_from(member.size).unwrap_or(usize::MAX).min(keep).min(1 << 20);
@@ -427,6 +442,7 @@ impl Members for Keeper<'_> {
             bytes: Vec::with_capacity(ahead),
             keep,
             by_start,
+            passing,
             linked: linked && wish != Wish::Yes,
             excerpt,
         });

@@ -20,6 +20,13 @@ pub trait Pick: Send + Sync {
         false
     }
 
+    /// Whether a file that starts so could be one that [`Pick::wants_start`] wants, whatever its name. Of those that are not wanted
+    /// under their own name this is remembered, so that a link to one that could not be wanted needs no second reading.
+    fn may_start(&self, start: &[u8]) -> bool {
+        let _ = start;
+        true
+    }
+
     /// Whether of a wanted file not the body is kept but what [`Pick::excerpt`] makes of it. Asked with the first bytes where
     /// [`Pick::wants`] said [`Wish::ByStart`], and with none where it said [`Wish::Yes`]. The whole body is in memory for that
     /// moment, up to [`Limits::excerpt_bytes`](crate::Limits::excerpt_bytes).

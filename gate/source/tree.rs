@@ -1,4 +1,5 @@
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     fs::File,
     io::{self, Read},
@@ -220,6 +221,11 @@ impl Tree {
 
     /// A file's bytes, at most [`Limits::file_bytes`].
     pub fn read(&self, entry: &Entry) -> Result<Vec<u8>, ReadError> {
+        Ok(self.contents(entry)?.into_owned())
+    }
+
+    /// As [`Tree::read`], without a copy of what is in memory.
+    pub fn contents(&self, entry: &Entry) -> Result<Cow<'_, [u8]>, ReadError> {
         let limit = self.limits.file_bytes;
         let file = match &self.bodies {
             Bodies::Memory(bodies) => {
@@ -228,19 +234,19 @@ impl Tree {
                 return if body.len() as u64 > limit {
                     Err(ReadError::TooLarge { limit })
                 } else {
-                    Ok(body.clone())
+                    Ok(Cow::Borrowed(body))
                 };
             }
             Bodies::Git { blobs, reader } => {
                 let object =
                     blobs.get(&entry.path).ok_or_else(|| io::Error::other("not in the tree"))?;
-                return read_blob(reader, object, limit);
+                return read_blob(reader, object, limit).map(Cow::Owned);
             }
             Bodies::Image(bodies) => {
                 let body =
                     bodies.body(&entry.path).ok_or_else(|| io::Error::other("not in the tree"))?;
                 return if body.whole && body.bytes.len() as u64 <= limit {
-                    Ok(body.bytes.to_vec())
+                    Ok(Cow::Borrowed(&body.bytes))
                 } else {
                     Err(ReadError::TooLarge { limit })
                 };
@@ -257,7 +263,7 @@ impl Tree {
         if bytes.len() as u64 > limit {
             return Err(ReadError::TooLarge { limit });
         }
-        Ok(bytes)
+        Ok(Cow::Owned(bytes))
     }
 
     /// A file's first bytes, at most `count` of them, however large the file is.
@@ -290,14 +296,21 @@ impl Tree {
 
     /// A file's text: UTF-8, a byte order mark dropped.
     pub fn read_text(&self, entry: &Entry) -> Result<String, ReadError> {
-        let bytes = self.read(entry)?;
-        match String::from_utf8(bytes) {
-            Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
-            Err(error) => {
-                let good =
-                    error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-                let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
-                Err(ReadError::Encoding { line: u32::try_from(line).unwrap_or(u32::MAX) })
+        let fault = |bytes: &[u8], error: std::str::Utf8Error| {
+            let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+            let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+            ReadError::Encoding { line: u32::try_from(line).unwrap_or(u32::MAX) }
+        };
+        const MARK: char = '\u{feff}';
+        match self.contents(entry)? {
+            Cow::Borrowed(bytes) => {
+                let text = std::str::from_utf8(bytes).map_err(|error| fault(bytes, error))?;
+                Ok(text.strip_prefix(MARK).unwrap_or(text).to_owned())
+            }
+            Cow::Owned(bytes) => {
+                let text = String::from_utf8(bytes)
+                    .map_err(|error| fault(error.as_bytes(), error.utf8_error()))?;
+                Ok(text.strip_prefix(MARK).map(str::to_owned).unwrap_or(text))
             }
         }
     }

@@ -41,7 +41,7 @@ impl Cataloger for ApkInstalled {
         tree: &Tree,
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
-        let bytes = tree.read(entry)?;
+        let bytes = tree.contents(entry)?;
         let text = String::from_utf8_lossy(&bytes);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let distribution = Distribution::of(tree);

@@ -52,7 +52,7 @@ impl Cataloger for Dpkg {
         tree: &Tree,
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
-        let bytes = tree.read(entry)?;
+        let bytes = tree.contents(entry)?;
         // Names of people are in other encodings in old packages.
         let text = String::from_utf8_lossy(&bytes);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);

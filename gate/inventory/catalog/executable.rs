@@ -6,8 +6,8 @@ use crate::{Catalog, CatalogError, Cataloger, excerpt};
 
 /// Programs that carry a list of what they were built from: Go's build information and `cargo auditable`'s list.
 ///
-/// What is a program cannot be told from its path. Every file without a dot in its name, and `*.exe` and `*.bin`, is
-/// asked for; its first bytes decide, and the rest is read of programs alone. Other files, and programs without such a
+/// What is a program cannot be told from its path. Every file without a dot in its name, those that end in a version
+/// (`python3.11`, `tool-1.2.0`; a shared library is none), and `*.exe` and `*.bin`, is asked for; its first bytes decide, and the rest is read of programs alone. Other files, and programs without such a
 /// list (C, C++, …), are passed over.
 #[derive(Debug)]
 pub(crate) struct Executable;
@@ -22,7 +22,10 @@ impl Cataloger for Executable {
         match name.rsplit_once('.') {
             None => !is_document(name),
             Some((_, extension)) => {
-                extension.eq_ignore_ascii_case("exe") || extension.eq_ignore_ascii_case("bin")
+                extension.eq_ignore_ascii_case("exe")
+                    || extension.eq_ignore_ascii_case("bin")
+                    || (extension.starts_with(|c: char| c.is_ascii_digit())
+                        && !name.contains(".so."))
             }
         }
     }
@@ -49,7 +52,7 @@ impl Cataloger for Executable {
             catalog.passed_over();
             return Ok(());
         }
-        let bytes = match tree.read(entry) {
+        let bytes = match tree.contents(entry) {
             Ok(bytes) => bytes,
             Err(error @ ReadError::TooLarge { .. }) => {
                 let reason = format!("a program {error}: what it was built from was not looked at");
@@ -113,6 +116,23 @@ mod tests {
         executable_image::crafted,
         testing::{failure, try_catalog},
     };
+
+    #[test]
+    fn names_that_may_be_programs() {
+        let check = |name: &str, expected: bool| {
+            assert_eq!(
+                Executable.wants(&Entry { path: format!("usr/bin/{name}") }),
+                expected,
+                "{name}"
+            );
+        };
+        for name in ["tool", "tool.exe", "a.BIN", "python3.11", "kubectl-v1.28.3", "tool-1.0.0"] {
+            check(name, true);
+        }
+        for name in ["README", "tool.py", "libc.so.6", "libLLVM-15.so.1", "a.txt", "list.d"] {
+            check(name, false);
+        }
+    }
 
     #[test]
     fn only_programs_are_looked_into() {

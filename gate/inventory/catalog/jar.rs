@@ -50,7 +50,7 @@ impl Cataloger for Jar {
         tree: &Tree,
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
-        let bytes = tree.read(entry)?;
+        let bytes = tree.contents(entry)?;
         if excerpt::is_excerpt(&bytes) {
             return excerpt::read(&bytes, &["maven"], catalog);
         }

@@ -50,7 +50,7 @@ impl Cataloger for RpmDatabase {
         tree: &Tree,
         catalog: &mut Catalog,
     ) -> Result<(), CatalogError> {
-        let bytes = tree.read(entry)?;
+        let bytes = tree.contents(entry)?;
         let distribution = Distribution::of(tree);
         let mut reader = Reader {
             distribution: distribution.as_ref(),
