@@ -4,6 +4,7 @@ use std::{
     sync::MutexGuard,
 };
 
+use bytes::Bytes;
 use secgate_model::Digest;
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// From so many bytes on, the bodies that excerpts are made of are held one at a time, however many layers are read at once.
-const LARGE: u64 = 24 << 20;
+const LARGE: u64 = 8 << 20;
 
 /// Bytes kept of a wanted file that is above the limit, so that its format can still be told.
 pub(crate) const START_OF_LARGE: usize = 4096;
@@ -334,7 +335,7 @@ impl Keeper<'_> {
             } else {
                 open.bytes
             };
-            self.list.bodies.push(Body { bytes: bytes.into_boxed_slice(), whole });
+            self.list.bodies.push(Body { bytes: Bytes::from(bytes.into_boxed_slice()), whole });
             if open.linked { Kept::Linked(at) } else { Kept::Picked(at) }
         };
         let member = Member {

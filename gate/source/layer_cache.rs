@@ -4,6 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use secgate_model::Digest;
 
 use crate::{
@@ -71,7 +72,7 @@ impl<'a> LayerCache<'a> {
             return None;
         }
         let plain = zstd::bulk::decompress(packed, size).ok()?;
-        unpack(&plain, &self.key(layer))
+        unpack(&Bytes::from(plain), &self.key(layer))
     }
 
     /// Remembers the list of a layer that has been verified. That this fails is no fault of the scan.
@@ -132,8 +133,8 @@ fn pack(list: &LayerList, key: &str) -> Vec<u8> {
     out
 }
 
-fn unpack(plain: &[u8], key: &str) -> Option<LayerList> {
-    let mut rest = plain;
+fn unpack(plain: &Bytes, key: &str) -> Option<LayerList> {
+    let mut rest = plain.as_ref();
     if text(&mut rest)? != key.as_bytes() {
         return None;
     }
@@ -144,7 +145,7 @@ fn unpack(plain: &[u8], key: &str) -> Option<LayerList> {
     for _ in 0..read_varint(&mut rest)? {
         let (whole, more) = rest.split_first()?;
         rest = more;
-        bodies.push(Body { bytes: text(&mut rest)?.into(), whole: *whole == 1 });
+        bodies.push(Body { bytes: plain.slice_ref(text(&mut rest)?), whole: *whole == 1 });
     }
     rest.is_empty().then(|| LayerList::from_parts(members, count, files, bodies))
 }
@@ -173,7 +174,7 @@ mod tests {
                 link: &[],
             };
             list.push(&member, Kept::Picked(u32::from(n)));
-            list.bodies.push(Body { bytes: [seed, n, 7].into(), whole: n != 3 });
+            list.bodies.push(Body { bytes: vec![seed, n, 7].into(), whole: n != 3 });
         }
         list.shrink();
         list

@@ -1,3 +1,5 @@
+use bytes::Bytes;
+
 use crate::{Member, MemberKind};
 
 /// What a layer holds, in the order of its tar file: every member with its path, so that merging is exact, and the bodies of
@@ -19,7 +21,8 @@ pub(crate) struct LayerList {
 /// A picked file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Body {
-    pub(crate) bytes: Box<[u8]>,
+    /// Of a remembered layer a part of what was read at once.
+    pub(crate) bytes: Bytes,
     /// Whether that is all; otherwise the file is above the limit.
     pub(crate) whole: bool,
 }
