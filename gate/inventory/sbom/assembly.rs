@@ -329,6 +329,11 @@ impl<'t, 'c> Assembly<'t, 'c> {
         self.is_inventory
     }
 
+    /// Whether any component was listed.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.parts > 0
+    }
+
     /// Says that the document calls itself incomplete.
     pub(crate) fn incomplete(&mut self, line: u32) {
         self.incomplete.get_or_insert(line);
