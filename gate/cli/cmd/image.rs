@@ -24,18 +24,19 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
     let scanners = [STAGE];
     let policy = policy_for(&settings, common, STAGE)?.only_scanners(STAGE, &scanners);
     let (policy, later) = policy.only_findings(STAGE);
-    if !later.is_empty() && !common.talk.quiet {
-        anstream::eprintln!(
-            "note: this verb looks at the image alone; `secgate run --stage {STAGE}` also demands {}",
-            later.join(", ")
-        );
-    }
     let database = settings.database(common)?;
     let baseline = match &common.baseline {
         Some(named) => Some(from_report(std::path::Path::new(named))?),
         None => None,
     };
     let images = open_image::open(&args.reference, &args.source)?;
+    // Where there is no image to judge, what else would be demanded of it is no help.
+    if !later.is_empty() && !common.talk.quiet {
+        anstream::eprintln!(
+            "note: this verb looks at the image alone; `secgate run --stage {STAGE}` also demands {}",
+            later.join(", ")
+        );
+    }
     let mut code = 0;
     for (image, label) in images.iter().zip(open_image::labels(&images)) {
         let looked = look(&args.reference, image, images.len() > 1, &settings, &database);
@@ -140,7 +141,7 @@ impl Scanner for ImageScanner<'_> {
         scan.detail = format!("{}; {}", scan.detail, rules.detail);
         // A configuration is always there to look at.
         let nothing_installed = std::mem::take(&mut scan.nothing_to_look_at);
-        if nothing_installed && self.image.files > 0 {
+        if nothing_installed {
             scan.problems.push(unknown_contents(self.image));
         }
         for finding in &mut scan.findings {
@@ -150,8 +151,17 @@ impl Scanner for ImageScanner<'_> {
     }
 }
 
-/// Files and no package: nobody can say what an image without any record of packages is made of.
+/// No package: nobody can say what an image without any record of packages is made of. One without a file runs nothing, and
+/// is what a build leaves that went wrong.
 fn unknown_contents(image: &Image) -> Problem {
+    if image.files == 0 {
+        return Problem {
+            location: None,
+            message: "the image has no files: there is nothing to judge".to_owned(),
+            hint: Some("see whether its build copied anything into it".to_owned()),
+            gap: true,
+        };
+    }
     Problem {
         location: None,
         message: format!(
