@@ -1,3 +1,4 @@
+use secgate_license::Licenses;
 use secgate_model::{Finding, Inventory, Layer, Problem, Target, TargetKind};
 use secgate_scan::{About, Job, Need, Ran, Scan, ScanError, Scanner, run_scanners};
 use secgate_source::Image;
@@ -21,8 +22,13 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
     let common = &args.common;
     let started = common.at.unwrap_or_else(environment::now);
     let settings = Settings::read(common, None)?;
-    let scanners = [STAGE];
-    let policy = policy_for(&settings, common, STAGE)?.only_scanners(STAGE, &scanners);
+    let policy = policy_for(&settings, common, STAGE)?;
+    let mut scanners = vec![STAGE];
+    let licenses = Licenses.about().id;
+    if policy.scanners(STAGE).unwrap_or_default().iter().any(|(name, _)| *name == licenses) {
+        scanners.push(licenses);
+    }
+    let policy = policy.only_scanners(STAGE, &scanners);
     let (policy, later) = policy.only_findings(STAGE);
     let database = settings.database(common)?;
     let baseline = match &common.baseline {
@@ -39,7 +45,8 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
     }
     let mut code = 0;
     for (image, label) in images.iter().zip(open_image::labels(&images)) {
-        let looked = look(&args.reference, image, images.len() > 1, &settings, &database);
+        let looked =
+            look(&args.reference, image, images.len() > 1, &settings, &database, &scanners);
         let case = Case::of(&looked, started);
         let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
         settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
@@ -51,13 +58,14 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
     Ok(if images.is_empty() { ERROR } else { code })
 }
 
-/// Looks at one image.
+/// Looks at one image with those of these scanners that look at images.
 pub(crate) fn look(
     reference: &str,
     image: &Image,
     several: bool,
     settings: &Settings,
     database: &secgate_advisory::Database,
+    scanners: &[&str],
 ) -> Looked {
     let target = target(reference, image, several);
     let inventory = inventory(image);
@@ -68,7 +76,11 @@ pub(crate) fn look(
         inventory: Some(&inventory),
         now: settings.now,
     };
-    let ran: Ran = run_scanners(&[&scanner], &job);
+    let mut wanted: Vec<&dyn Scanner> = vec![&scanner];
+    if scanners.contains(&Licenses.about().id) {
+        wanted.push(&Licenses);
+    }
+    let ran: Ran = run_scanners(&wanted, &job);
     Looked { target, inventory, ran, base_path: None }
 }
 
