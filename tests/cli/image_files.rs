@@ -123,6 +123,9 @@ fn remembered_layers_give_the_same_bytes() {
     sandbox.say("image oci:oci --no-layer-cache").exits(3);
 }
 
+/// What may happen to a file.
+type Harm<'f> = &'f dyn Fn(&mut Vec<u8>);
+
 #[test]
 fn a_damaged_memory_is_not_believed() {
     let sandbox = sandbox();
@@ -130,7 +133,7 @@ fn a_damaged_memory_is_not_believed() {
     let at = hours_from_now(1);
     let without = bytes(&sandbox, &at, &["--no-layer-cache"]);
     let line = format!("image oci:oci --at {at} --format json --no-gate --layer-cache cache");
-    let harm: [&dyn Fn(&mut Vec<u8>); 4] = [
+    let harm: [Harm<'_>; 4] = [
         &|bytes| {
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
