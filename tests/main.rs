@@ -19,8 +19,13 @@ mod cli {
     mod exit_codes;
     mod explain;
     mod hook;
+    mod image;
+    mod image_files;
     mod init;
+    mod licenses;
     mod policy;
+    mod sbom;
+    mod sbom_diff;
     mod texts;
     mod waive;
     mod yanked;
@@ -39,5 +44,6 @@ mod reports {
 }
 
 mod harness;
+mod image;
 mod mirror;
 mod server;

@@ -128,8 +128,9 @@ fn source(package: &Package) -> Option<(String, String)> {
         return Some((name.clone(), version.clone())).filter(|(name, _)| !name.is_empty());
     }
     let upstream = package.purl.qualifier("upstream")?.trim();
-    if let Some(file) = upstream.strip_suffix(".src.rpm") {
-        let (rest, release) = file.rsplit_once('-')?;
+    if upstream.ends_with(".rpm") {
+        let stem = [".src.rpm", ".nosrc.rpm"].iter().find_map(|end| upstream.strip_suffix(end))?;
+        let (rest, release) = stem.rsplit_once('-')?;
         let (name, version) = rest.rsplit_once('-')?;
         return Some((name.to_owned(), format!("{version}-{release}")));
     }
@@ -277,6 +278,8 @@ mod tests {
 
     #[test]
     fn rpm_matches_binaries_or_sources_with_an_epoch() {
+        let purl = "pkg:rpm/x/jdk@1.0-1.el9?upstream=java-1.0-1.el9.nosrc.rpm";
+        check("Rocky Linux", purl, None, &[("java", "1.0-1.el9")]);
         let purl = "pkg:rpm/x/libfoo@1.0-1.el9?epoch=2&upstream=foo-1.0-1.el9.src.rpm";
         check("AlmaLinux", purl, None, &[("libfoo", "2:1.0-1.el9")]);
         check("Rocky Linux", purl, None, &[("foo", "2:1.0-1.el9")]);
@@ -314,6 +317,8 @@ mod tests {
         };
         assert!(lacks("SUSE", "pkg:rpm/suse/libfoo1@1-1?arch=x86_64"));
         assert!(!lacks("SUSE", "pkg:rpm/suse/libfoo1@1-1?upstream=foo-1-1.src.rpm"));
+        assert!(!lacks("SUSE", "pkg:rpm/suse/libfoo1@1-1?upstream=foo-1-1.nosrc.rpm"));
+        assert!(lacks("SUSE", "pkg:rpm/suse/libfoo1@1-1?upstream=foo-1-1.x86_64.rpm"));
         assert!(!lacks("SUSE", "pkg:rpm/suse/foo@1-1?arch=src"));
         assert!(!lacks("AlmaLinux", "pkg:rpm/almalinux/libfoo@1-1"));
     }

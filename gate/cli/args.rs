@@ -587,7 +587,7 @@ pub(crate) struct ManArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SchemaArgs {
     /// Which one
-    #[arg(value_parser = ["report", "policy", "policy-test", "waivers"])]
+    #[arg(value_parser = ["report", "policy", "policy-test", "waivers", "sbom-diff"])]
     pub(crate) name: String,
 }
 

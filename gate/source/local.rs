@@ -18,6 +18,7 @@ pub fn open_local(reference: &Reference) -> Result<Box<dyn Blobs>, BlobError> {
     let (name, source) = match reference {
         Reference::Layout(folder, _) => {
             let name = format!("oci:{}", folder.display());
+            folder.metadata().map_err(|error| crate::store::unreadable(folder, &error))?;
             return Ok(Box::new(Layout::new(name, FolderStore(folder.clone()))?));
         }
         Reference::Archive(file, _) => {

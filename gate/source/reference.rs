@@ -63,8 +63,10 @@ impl FromStr for Reference {
 
     /// Reads `SCHEME:REST` or a registry reference (grammar of `distribution/reference`, normalisation of Docker).
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // One line in a message, whatever was written.
+        let shown = |letter: char| if letter.is_control() { '\u{fffd}' } else { letter };
         let fail = |reason: &str| ReferenceError {
-            text: text.chars().take(300).collect(),
+            text: text.chars().take(300).map(shown).collect(),
             reason: reason.to_owned(),
         };
         if text.chars().any(char::is_control) {
@@ -388,6 +390,7 @@ mod tests {
             ("docker-daemon:", "empty"),
             ("containers-storage:/a", "does not know the kind"),
             ("a\u{7}b", "control character"),
+            ("a\n::error::b", "`a\u{fffd}::error::b` names no image"),
         ] {
             check(text, expected);
         }

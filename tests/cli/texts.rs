@@ -38,6 +38,10 @@ fn every_verb_has_help_of_at_most_a_hundred_columns() {
         "",
         "run",
         "audit",
+        "image",
+        "sbom",
+        "sbom diff",
+        "sbom merge",
         "gate",
         "policy",
         "policy check",
@@ -49,6 +53,8 @@ fn every_verb_has_help_of_at_most_a_hundred_columns() {
         "db update",
         "db status",
         "db build",
+        "db push",
+        "db pull",
         "init",
         "hook",
         "hook install",
@@ -69,7 +75,7 @@ fn every_verb_has_help_of_at_most_a_hundred_columns() {
 #[test]
 fn every_schema_is_json() {
     let sandbox = Sandbox::empty();
-    for name in ["report", "policy", "policy-test", "waivers"] {
+    for name in ["report", "policy", "policy-test", "waivers", "sbom-diff"] {
         let schema = sandbox.run(["schema", name]).exits(0).json();
         assert!(schema["$schema"].is_string(), "{name}");
         jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -84,6 +90,7 @@ fn the_published_schemas_are_those_that_the_program_prints() {
         ("policy", "policies/schema/policy.schema.json"),
         ("policy-test", "policies/schema/policy-test.schema.json"),
         ("waivers", "policies/schema/waivers.schema.json"),
+        ("sbom-diff", "reports/schema/sbom-diff-1.schema.json"),
     ] {
         let published = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
         assert_eq!(

@@ -1,3 +1,4 @@
+use secgate_license::Licenses;
 use secgate_model::{Finding, Inventory, Layer, Problem, Target, TargetKind};
 use secgate_scan::{About, Job, Need, Ran, Scan, ScanError, Scanner, run_scanners};
 use secgate_source::Image;
@@ -21,24 +22,31 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
     let common = &args.common;
     let started = common.at.unwrap_or_else(environment::now);
     let settings = Settings::read(common, None)?;
-    let scanners = [STAGE];
-    let policy = policy_for(&settings, common, STAGE)?.only_scanners(STAGE, &scanners);
-    let (policy, later) = policy.only_findings(STAGE);
-    if !later.is_empty() && !common.talk.quiet {
-        anstream::eprintln!(
-            "note: this verb looks at the image alone; `secgate run --stage {STAGE}` also demands {}",
-            later.join(", ")
-        );
+    let policy = policy_for(&settings, common, STAGE)?;
+    let mut scanners = vec![STAGE];
+    let licenses = Licenses.about().id;
+    if policy.scanners(STAGE).unwrap_or_default().iter().any(|(name, _)| *name == licenses) {
+        scanners.push(licenses);
     }
+    let policy = policy.only_scanners(STAGE, &scanners);
+    let (policy, later) = policy.only_findings(STAGE);
     let database = settings.database(common)?;
     let baseline = match &common.baseline {
         Some(named) => Some(from_report(std::path::Path::new(named))?),
         None => None,
     };
     let images = open_image::open(&args.reference, &args.source)?;
+    // Where there is no image to judge, what else would be demanded of it is no help.
+    if !later.is_empty() && !common.talk.quiet {
+        anstream::eprintln!(
+            "note: this verb looks at the image alone; `secgate run --stage {STAGE}` also demands {}",
+            later.join(", ")
+        );
+    }
     let mut code = 0;
     for (image, label) in images.iter().zip(open_image::labels(&images)) {
-        let looked = look(&args.reference, image, images.len() > 1, &settings, &database);
+        let looked =
+            look(&args.reference, image, images.len() > 1, &settings, &database, &scanners);
         let case = Case::of(&looked, started);
         let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
         settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
@@ -50,13 +58,14 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
     Ok(if images.is_empty() { ERROR } else { code })
 }
 
-/// Looks at one image.
+/// Looks at one image with those of these scanners that look at images.
 pub(crate) fn look(
     reference: &str,
     image: &Image,
     several: bool,
     settings: &Settings,
     database: &secgate_advisory::Database,
+    scanners: &[&str],
 ) -> Looked {
     let target = target(reference, image, several);
     let inventory = inventory(image);
@@ -67,7 +76,11 @@ pub(crate) fn look(
         inventory: Some(&inventory),
         now: settings.now,
     };
-    let ran: Ran = run_scanners(&[&scanner], &job);
+    let mut wanted: Vec<&dyn Scanner> = vec![&scanner];
+    if scanners.contains(&Licenses.about().id) {
+        wanted.push(&Licenses);
+    }
+    let ran: Ran = run_scanners(&wanted, &job);
     Looked { target, inventory, ran, base_path: None }
 }
 
@@ -140,7 +153,7 @@ impl Scanner for ImageScanner<'_> {
         scan.detail = format!("{}; {}", scan.detail, rules.detail);
         // A configuration is always there to look at.
         let nothing_installed = std::mem::take(&mut scan.nothing_to_look_at);
-        if nothing_installed && self.image.files > 0 {
+        if nothing_installed {
             scan.problems.push(unknown_contents(self.image));
         }
         for finding in &mut scan.findings {
@@ -150,8 +163,17 @@ impl Scanner for ImageScanner<'_> {
     }
 }
 
-/// Files and no package: nobody can say what an image without any record of packages is made of.
+/// No package: nobody can say what an image without any record of packages is made of. One without a file runs nothing, and
+/// is what a build leaves that went wrong.
 fn unknown_contents(image: &Image) -> Problem {
+    if image.files == 0 {
+        return Problem {
+            location: None,
+            message: "the image has no files: there is nothing to judge".to_owned(),
+            hint: Some("see whether its build copied anything into it".to_owned()),
+            gap: true,
+        };
+    }
     Problem {
         location: None,
         message: format!(

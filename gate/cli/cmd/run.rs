@@ -59,16 +59,8 @@ fn looks_at_image(settings: &Settings, stage: &str) -> bool {
     scanners.iter().any(|(name, _)| *name == image::STAGE)
 }
 
-fn judge_path(
-    args: &RunArgs,
-    settings: &Settings,
-    database: &Database,
-    stages: &[String],
-    started: Timestamp,
-) -> Outcome {
-    let common = &args.common;
-    let path = settings.config.target();
-    // A scanner that a stage needs and this version lacks leaves no outcome, and the policy says so.
+/// The scanners of these stages. One that a stage needs and this version lacks leaves no outcome, and the policy says so.
+fn scanners(settings: &Settings, stages: &[String]) -> Vec<&'static str> {
     let mut scanners: Vec<&str> = Vec::new();
     for stage in stages {
         for (name, _) in settings.policy.scanners(stage).unwrap_or_default() {
@@ -79,6 +71,19 @@ fn judge_path(
             }
         }
     }
+    scanners
+}
+
+fn judge_path(
+    args: &RunArgs,
+    settings: &Settings,
+    database: &Database,
+    stages: &[String],
+    started: Timestamp,
+) -> Outcome {
+    let common = &args.common;
+    let path = settings.config.target();
+    let scanners = scanners(settings, stages);
     let looked = look(&path, settings, database, &scanners)?;
     let baseline = match &common.baseline {
         Some(named) => Some(read_baseline(named, &path, settings, database, &scanners)?),
@@ -104,9 +109,10 @@ fn judge_image(
     };
     let images = open_image::open(reference, &args.source)?;
     let several = images.len() > 1;
+    let scanners = scanners(settings, stages);
     let mut code = if images.is_empty() { ERROR } else { PASS };
     for (image, label) in images.iter().zip(open_image::labels(&images)) {
-        let looked = image::look(reference, image, several, settings, database);
+        let looked = image::look(reference, image, several, settings, database, &scanners);
         let prefix = if several { format!("image-{label}.") } else { "image.".to_owned() };
         let files = reports(args, settings, &prefix)?;
         write_sboms(settings, &looked, &prefix, started)?;

@@ -46,6 +46,7 @@ pub(crate) fn schema(args: &SchemaArgs) -> Outcome {
         "policy" => secgate_policy::POLICY_SCHEMA,
         "waivers" => secgate_policy::WAIVERS_SCHEMA,
         "policy-test" => secgate_policy::POLICY_TEST_SCHEMA,
+        "sbom-diff" => secgate_report::SBOM_DIFF_SCHEMA,
         _ => secgate_report::REPORT_SCHEMA,
     };
     show(text.as_bytes())?;

@@ -1,6 +1,6 @@
 use std::{borrow::Cow, collections::HashMap};
 
-use secgate_model::{Location, Purl, Scope, UnknownKind};
+use secgate_model::{Location, Package, Purl, Scope, UnknownKind};
 
 use super::properties::Told;
 use crate::{Catalog, CatalogError, links::Links};
@@ -89,6 +89,12 @@ struct Node {
     /// Indexes into the catalog's packages: the first and how many.
     packages: Option<(usize, usize)>,
     gap: Option<Box<Gap>>,
+}
+
+/// The module may stand in a property, which is told after the component.
+fn same_but_for_module(one: &Package, two: &Package) -> bool {
+    let bare = |package: &Package| package.purl.clone().with_qualifier("modularity", "");
+    bare(one) == bare(two)
 }
 
 /// What a component lacks: its line, the kind and the reason.
@@ -180,7 +186,7 @@ impl<'t, 'c> Assembly<'t, 'c> {
                 let (at, many) = node.packages.unwrap_or_default();
                 let held = before.get(at..at + many).unwrap_or_default();
                 let same = many == count
-                    && held.iter().zip(after).all(|(one, two)| one.purl == two.purl)
+                    && held.iter().zip(after).all(|(one, two)| same_but_for_module(one, two))
                     && reason(node.gap.as_deref()) == reason(gap.as_ref());
                 if same {
                     self.catalog.packages.truncate(first);
@@ -327,6 +333,11 @@ impl<'t, 'c> Assembly<'t, 'c> {
     /// Whether secgate wrote the document.
     pub(crate) fn is_inventory(&self) -> bool {
         self.is_inventory
+    }
+
+    /// Whether any component was listed.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.parts > 0
     }
 
     /// Says that the document calls itself incomplete.

@@ -9,6 +9,9 @@ use secgate_model::{Inventory, Location, Package, Purl, Scope, Unknown, UnknownK
 /// A name and its value.
 pub(crate) type Property<'a> = (Cow<'static, str>, Cow<'a, str>);
 
+/// Bytes of a module's name and stream.
+const MAX_MODULE: usize = 200;
+
 /// Says that a document is secgate's, and the version of its properties.
 pub(crate) const INVENTORY: &str = "secgate:inventory";
 
@@ -139,6 +142,10 @@ pub(crate) struct Told {
     source_version: Option<String>,
     source_release: Option<String>,
     source_epoch: Option<String>,
+    /// The file name of the source RPM.
+    source_file: Option<String>,
+    /// The module that an RPM package was built in: `NAME:STREAM:…`.
+    module: Option<String>,
     owned_by: Option<Purl>,
     /// The document is secgate's.
     pub(crate) is_inventory: bool,
@@ -287,6 +294,7 @@ impl Told {
             "SrcVersion" => self.source_version = text(),
             "SrcRelease" => self.source_release = text(),
             "SrcEpoch" => self.source_epoch = text().filter(|epoch| epoch != "0"),
+            "Modularitylabel" => self.module = text(),
             "LayerDiffID" => self.layer = value.parse().ok(),
             "FilePath" if !value.is_empty() => {
                 self.places.insert(0, Location::file(value));
@@ -303,6 +311,8 @@ impl Told {
             "metadata:sourceVersion" if !value.is_empty() => {
                 self.source_version = Some(value.to_owned());
             }
+            "metadata:sourceRpm" => self.source_file = Some(value.to_owned()),
+            "metadata:modularityLabel" => self.module = Some(value.to_owned()),
             _ => {
                 if let Some((at, field)) = numbered(name, "location:") {
                     let place = self.places.entry(at).or_default();
@@ -331,6 +341,9 @@ impl Told {
             package.owned_by.clone_from(&self.owned_by);
         }
         package.source = self.source_of(&package.purl);
+        if let Some(module) = self.module_of(&package.purl) {
+            package.purl = package.purl.clone().with_qualifier("modularity", module);
+        }
         if !is_target {
             return;
         }
@@ -367,16 +380,27 @@ impl Told {
             return Some((name.clone(), whole));
         }
         let is_distribution = matches!(purl.kind(), "deb" | "apk" | "rpm" | "alpm");
-        let upstream = purl.qualifier("upstream").filter(|_| !self.own && is_distribution)?;
-        if let Some(file) = upstream.strip_suffix(".src.rpm") {
-            let (rest, release) = file.rsplit_once('-')?;
-            let (name, version) = rest.rsplit_once('-')?;
-            return Some((name.to_owned(), format!("{version}-{release}")));
+        let upstream = || purl.qualifier("upstream").filter(|_| !self.own && is_distribution);
+        let told = self.source_file.as_deref().filter(|_| purl.kind() == "rpm");
+        let upstream = told.filter(|file| file.ends_with(".rpm")).or_else(upstream)?;
+        if upstream.ends_with(".rpm") {
+            return source_of_file(upstream);
         }
         Some(match upstream.split_once('@') {
             Some((name, version)) => (name.to_owned(), version.to_owned()),
             None => (upstream.to_owned(), purl.version()?.to_owned()),
         })
+    }
+
+    /// The module's `NAME:STREAM`, where the purl does not tell it, as a cataloger writes it.
+    fn module_of(&self, purl: &Purl) -> Option<&str> {
+        let label = self.module.as_deref().filter(|_| purl.kind() == "rpm")?;
+        let is_told = ["modularity", "rpmmod", "modularitylabel"]
+            .iter()
+            .any(|key| purl.qualifier(key).is_some());
+        let end = label.match_indices(':').nth(1).map_or(label.len(), |(at, _)| at);
+        let is_label = |stream: &&str| stream.contains(':') && stream.len() <= MAX_MODULE;
+        label.get(..end).filter(is_label).filter(|_| !is_told)
     }
 
     /// The gaps that the document tells.
@@ -389,6 +413,14 @@ impl Told {
         })
         .collect()
     }
+}
+
+/// Name and version of `NAME-VERSION-RELEASE.src.rpm`; the source's epoch is not in it.
+fn source_of_file(file: &str) -> Option<(String, String)> {
+    let stem = file.strip_suffix(".src.rpm").or_else(|| file.strip_suffix(".nosrc.rpm"))?;
+    let (rest, release) = stem.rsplit_once('-')?;
+    let (name, version) = rest.rsplit_once('-')?;
+    (!name.is_empty()).then(|| (name.to_owned(), format!("{version}-{release}")))
 }
 
 /// `front` + number + `:` + field.
@@ -457,8 +489,35 @@ mod tests {
             "openssl",
             "3.1.0-r0",
         );
+        let syft = [("syft:metadata:sourceRpm", "bash-5.1.8-6.el9.src.rpm")];
+        check("pkg:rpm/rocky/bash-doc@5.1.8-6.el9", &syft, "bash", "5.1.8-6.el9");
+        let java = "java-17-openjdk-17.0.9.0.9-2.el9.nosrc.rpm";
+        let purl = format!("pkg:rpm/rocky/java-17@17.0.9?upstream={java}");
+        check(&purl, &[], "java-17-openjdk", "17.0.9.0.9-2.el9");
         assert_eq!(source("pkg:pypi/a@1?upstream=b", &[]), None);
         assert_eq!(source("pkg:rpm/a/b@1?upstream=x.src.rpm", &[]), None);
+        assert_eq!(source("pkg:rpm/a/b@1?upstream=x-1-1.x86_64.rpm", &[]), None);
+        assert_eq!(source("pkg:rpm/a/b@1", &[("syft:metadata:sourceRpm", "(none)")]), None);
+    }
+
+    #[test]
+    fn modules_as_other_writers_tell_them() {
+        let check = |purl: &str, name: &str, value: &str, expected: Option<&str>| {
+            let mut told = Told::default();
+            told.property(name, value);
+            let mut package = Package::new(purl.parse().unwrap(), "sbom", Location::line("s", 3));
+            told.apply(&mut package, true);
+            assert_eq!(package.purl.qualifier("modularity"), expected, "{purl} {name} {value}");
+        };
+        let (rpm, label) = ("pkg:rpm/redhat/nodejs@18?arch=x86_64", "nodejs:18:807:bd1");
+        check(rpm, "aquasecurity:trivy:Modularitylabel", label, Some("nodejs:18"));
+        check(rpm, "syft:metadata:modularityLabel", label, Some("nodejs:18"));
+        check(rpm, "syft:metadata:modularityLabel", "nodejs:18", Some("nodejs:18"));
+        for none in ["", "(none)", "nodejs"] {
+            check(rpm, "syft:metadata:modularityLabel", none, None);
+        }
+        check("pkg:npm/nodejs@18", "syft:metadata:modularityLabel", label, None);
+        check("pkg:rpm/redhat/a@1?rpmmod=a:1", "syft:metadata:modularityLabel", label, None);
     }
 
     #[test]

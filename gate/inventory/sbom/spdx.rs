@@ -57,6 +57,11 @@ fn meaning(kind: &str) -> Meaning {
 }
 
 impl<'t> Relations<'t> {
+    /// Whether the document says what it is about.
+    pub(crate) fn describes_something(&self) -> bool {
+        !self.described.is_empty()
+    }
+
     /// Says that the document is about `element`.
     pub(crate) fn describes(&mut self, element: Cow<'t, str>, line: u32) {
         self.described.push((element, line));

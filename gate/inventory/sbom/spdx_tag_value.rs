@@ -19,6 +19,14 @@ pub(crate) fn catalog_spdx_tag_value(
     assembly.define(Cow::Borrowed("SPDXRef-DOCUMENT"));
     let read = document(text, &mut assembly, &mut relations);
     if read.is_ok() {
+        // Lines have no end that could be missed: what a document must say of itself (SPDX 2.3 clause 11.1, `DESCRIBES`), and
+        // writers put behind the packages, is all that tells one that was cut off from a whole one.
+        if assembly.has_parts() && !relations.describes_something() {
+            assembly.gap(
+                0,
+                "it does not say what it describes: it is cut off, or a relationship `DESCRIBES` is missing".to_owned(),
+            );
+        }
         relations.mark_roots(&mut assembly);
     }
     assembly.finish(read)
@@ -208,7 +216,7 @@ mod tests {
     use crate::{
         catalog::{
             sbom::Sbom,
-            testing::{catalog_text, failure, lines},
+            testing::{catalog_text, failure, lines, try_catalog},
         },
         sbom::testing::gaps,
     };
@@ -250,5 +258,15 @@ mod tests {
             fails(&format!("{open}ExternalRef: PACKAGE-MANAGER purl\n")),
             "3: `ExternalRef` needs a category, a type and a locator"
         );
+    }
+    /// Wherever a document ends before it has told what it is about, it is not whole.
+    #[test]
+    fn a_document_that_is_cut_off_has_a_gap() {
+        let whole = DOCUMENT.find("Relationship: SPDXRef-DOCUMENT DESCRIBES").unwrap();
+        let first = DOCUMENT.find("\nPackageName: shop").unwrap();
+        for (cut, _) in DOCUMENT.match_indices('\n').filter(|(at, _)| (first..whole).contains(at)) {
+            let (catalog, read) = try_catalog(&Sbom, &[("a.spdx", &DOCUMENT.as_bytes()[..cut])]);
+            assert!(!catalog.unknowns.is_empty() || read.is_err(), "{cut}");
+        }
     }
 }
