@@ -34,7 +34,7 @@ fn main() {
     });
     let lines: Vec<String> = (0..200)
         .map(|id| {
-            format!("- {{ id: W-{id}, match: {{ vuln: CVE-2026-{id} }}, reason: r, owner: o, expires: 2026-12-31 }}")
+            format!("- {{ id: W-{id}, match: {{ vuln: CVE-2026-{id} }}, reason: r, owner: o, created: 2026-11-01, expires: 2026-12-31 }}")
         })
         .collect();
     let some = load_waivers(&[("w.yaml".to_owned(), lines.join("\n").into_bytes())])
