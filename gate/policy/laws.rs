@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use secgate_model::{
     AdvisoryData, Confidence, Decision, Ended, Finding, Fingerprint, Kind, Location, Locus,
-    Outcome, Problem, Reason, Severity, Verdict, Vulnerability, WaiverNoticeKind,
+    Outcome, Problem, Reason, Severity, SourceDates, Verdict, Vulnerability, WaiverNoticeKind,
 };
 
 use crate::{
@@ -86,6 +86,7 @@ pub(crate) fn complete(scanner: &str) -> Outcome {
             starter: false,
             epss: Some(hour_ago),
             kev: Some(hour_ago),
+            at_source: SourceDates::default(),
         }),
         took_ms: 12,
     }

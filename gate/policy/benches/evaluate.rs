@@ -5,7 +5,7 @@ use std::{hint::black_box, io, path::Path, time::Instant};
 
 use secgate_model::{
     AdvisoryData, Confidence, Ended, Finding, Fingerprint, Kind, Location, Locus, Outcome,
-    Severity, Vulnerability,
+    Severity, SourceDates, Vulnerability,
 };
 use secgate_policy::{Inputs, Waivers, evaluate, load_policy, load_waivers};
 
@@ -29,6 +29,7 @@ fn main() {
             starter: false,
             epss: Some(now),
             kev: Some(now),
+            at_source: SourceDates::default(),
         }),
         took_ms: 0,
     });
