@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use secgate_model::{
-    AdvisoryData, Confidence, Finding, Kind, Locus, Package, Paths, Problem, Severity, Target,
-    UnknownKind, Vulnerability,
+    AdvisoryData, Confidence, Finding, Kind, Locus, Package, Paths, Problem, Severity, SourceDates,
+    Target, UnknownKind, Vulnerability,
 };
 use secgate_scan::{About, Job, Need, Scan, ScanError, Scanner, vulnerability_fingerprint};
 
@@ -104,7 +104,6 @@ impl Scanner for Audit<'_> {
                 "{rejected} advisories of the source do not follow the OSV schema and were not used; `secgate db status -v` names them"
             )));
         }
-        scan.problems.extend(self.old_tables(job.now));
         for (kind, count) in without_sources(&inventory.packages) {
             scan.problems
                 .push(without_source(&format!("{count} packages"), &format!("type {kind}")));
@@ -511,19 +510,6 @@ impl Audit<'_> {
         })
     }
 
-    /// Tables that are the newest there are at their source, and old all the same: worth a look at the source.
-    fn old_tables(&self, now: Timestamp) -> Vec<Problem> {
-        let status = self.database.status();
-        [("EPSS scores", &status.epss, 7), ("KEV catalogue", &status.kev, 30)]
-            .into_iter()
-            .filter_map(|(name, table, days)| {
-                let published = table.as_ref()?.published?;
-                let age = (now.as_millisecond() - published) / 86_400_000;
-                (age > days).then(|| note(format!("the {name} of the source are {age} days old")))
-            })
-            .collect()
-    }
-
     fn advisory_data(&self) -> AdvisoryData {
         let status = self.database.status();
         let time = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
@@ -532,8 +518,13 @@ impl Audit<'_> {
             published: status.published_at(),
             count: status.records,
             starter: status.starter,
-            epss: status.epss.as_ref().and_then(|table| time(table.checked)),
-            kev: status.kev.as_ref().and_then(|table| time(table.checked)),
+            epss: status.epss_at(),
+            kev: status.kev_at(),
+            at_source: SourceDates {
+                advisories: time(status.newest_change),
+                epss: time(status.epss.as_ref().and_then(|table| table.published)),
+                kev: time(status.kev.as_ref().and_then(|table| table.published)),
+            },
         }
     }
 }

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::release::Release;
+use crate::{compile::Seen, release::Release};
 
 /// What a database says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,8 @@ pub struct Status {
     pub checked: Option<i64>,
     /// The newest file time that the source gave, milliseconds since 1970.
     pub newest_file: Option<i64>,
+    /// The newest change of a record that did not lie in the future when the source was checked, milliseconds since 1970.
+    pub newest_change: Option<i64>,
     /// It is the embedded starter set.
     pub starter: bool,
     /// Where it came from.
@@ -61,19 +63,55 @@ pub struct Enrichment {
     pub published: Option<i64>,
     /// When it was last known to be the newest, milliseconds since 1970.
     pub checked: Option<i64>,
+    /// The file time that the source gave, milliseconds since 1970.
+    pub file_time: Option<i64>,
     /// The validator to send with the next request.
     pub etag: Option<String>,
     /// The server's file time, as it wrote it.
     pub last_modified: Option<String>,
 }
 
-/// A source that has not changed for a week is not kept up: the public export changes every few minutes.
-pub(crate) const FROZEN_MS: i64 = 7 * 24 * 3600 * 1000;
+impl Enrichment {
+    fn current_until(&self, frozen: i64) -> Option<Timestamp> {
+        let until = current_until(self.checked?, self.file_time, frozen);
+        Timestamp::from_millisecond(until).ok()
+    }
+}
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
+/// A source that has not changed for a week is not kept up: the public export changes every few minutes, and EPSS
+/// daily.
+const FROZEN_MS: i64 = 7 * DAY_MS;
+/// CISA adds to its catalogue several times a month.
+const FROZEN_KEV_MS: i64 = 30 * DAY_MS;
+
+/// Until when data are known to be current, of a source checked at `checked` whose newest file has the time `newest`:
+/// until the check, unless the source had stood still for longer than `frozen` then; it counts as of that file. A time in
+/// the future proves nothing.
+fn current_until(checked: i64, newest: Option<i64>, frozen: i64) -> i64 {
+    newest.filter(|newest| checked.saturating_sub(*newest) > frozen).unwrap_or(checked)
+}
 
 impl Status {
-    /// The time that counts as the data's, of a source checked at `checked` whose newest file has the time `newest`.
+    /// The time that counts as the advisories'.
     pub(crate) fn current_until(checked: i64, newest: Option<i64>) -> i64 {
-        newest.filter(|newest| checked - newest > FROZEN_MS).unwrap_or(checked)
+        current_until(checked, newest, FROZEN_MS)
+    }
+
+    /// Until when the EPSS scores are known to be the newest.
+    pub fn epss_at(&self) -> Option<Timestamp> {
+        self.epss.as_ref().and_then(|table| table.current_until(FROZEN_MS))
+    }
+
+    /// Until when the KEV catalogue is known to be the newest.
+    pub fn kev_at(&self) -> Option<Timestamp> {
+        self.kev.as_ref().and_then(|table| table.current_until(FROZEN_KEV_MS))
+    }
+
+    /// The newest of the times of `seen` that do not lie after `now`.
+    pub(crate) fn newest_change_of(seen: &Seen, now: i64) -> Option<i64> {
+        let times = seen.values().flatten().map(|(_, time)| *time);
+        times.filter(|time| *time > 0 && *time <= now).max()
     }
 
     /// The time at which the data was last known to be current.

@@ -205,6 +205,7 @@ pub fn build(
     let newest = newest.map(|time| time.min(options.now.as_millisecond()));
     let seen = Seen::from([(feed.source.name.clone(), feed.seen)]);
     let status = Status {
+        newest_change: Status::newest_change_of(&seen, options.now.as_millisecond()),
         published: Some(Status::current_until(options.now.as_millisecond(), newest)),
         checked: Some(options.now.as_millisecond()),
         newest_file: newest,
@@ -408,7 +409,8 @@ async fn table<T>(
             let (rows, about) = read(&bytes)?;
             progress.finished(name, &format!("{} entries", about.entries));
             let Validators { etag, last_modified } = body.validators;
-            Ok(Table::New(rows, Enrichment { etag, last_modified, ..about }))
+            let file_time = body.file_time;
+            Ok(Table::New(rows, Enrichment { etag, last_modified, file_time, ..about }))
         }
     }
 }
@@ -438,7 +440,7 @@ fn put_together(
     });
     let same_tables = matches!(work.kev, Table::Unchanged | Table::Absent)
         && matches!(work.epss, Table::Unchanged | Table::Absent);
-    if let (Some((old, _)), true, true) = (old, same_parts, same_tables) {
+    if let (Some((old, seen)), true, true) = (old, same_parts, same_tables) {
         let again = |table: &Option<Enrichment>, is_current: bool| {
             let checked = |table: &Enrichment| if is_current { Some(now) } else { table.checked };
             table.as_ref().map(|table| Enrichment { checked: checked(table), ..table.clone() })
@@ -448,6 +450,7 @@ fn put_together(
             checked: status.checked,
             published: status.published,
             newest_file: status.newest_file,
+            newest_change: Status::newest_change_of(seen, now),
             origin: status.origin,
             kev: again(&earlier.kev, matches!(work.kev, Table::Unchanged)),
             epss: again(&earlier.epss, matches!(work.epss, Table::Unchanged)),
@@ -517,6 +520,7 @@ fn put_together(
         }
         .into());
     }
+    status.newest_change = Status::newest_change_of(&seen, now);
     // A record stays while any source still lists it.
     let listed: BTreeSet<&String> = seen.values().flatten().map(|(id, _)| id).collect();
     held.retain(|id, _| listed.contains(id));

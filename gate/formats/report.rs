@@ -177,10 +177,27 @@ pub struct Advisories {
     /// Whether it is the embedded starter set.
     #[serde(default)]
     pub starter: bool,
-    /// RFC 3339: when the EPSS scores were published.
+    /// RFC 3339: until when the EPSS scores are known to be the newest.
     #[serde(default)]
     pub epss: Option<String>,
-    /// RFC 3339: when the KEV catalogue was released.
+    /// RFC 3339: until when the KEV catalogue is known to be the newest.
+    #[serde(default)]
+    pub kev: Option<String>,
+    /// How old the data are by their own word.
+    #[serde(default)]
+    pub at_source: SourceDates,
+}
+
+/// The dates that data carry in themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceDates {
+    /// RFC 3339: the newest change of an advisory that does not lie in the future.
+    #[serde(default)]
+    pub advisories: Option<String>,
+    /// RFC 3339: the day of the EPSS scores.
+    #[serde(default)]
+    pub epss: Option<String>,
+    /// RFC 3339: the release of the KEV catalogue.
     #[serde(default)]
     pub kev: Option<String>,
 }

@@ -66,15 +66,29 @@ pub struct Problem {
 pub struct AdvisoryData {
     /// The database's content revision.
     pub revision: String,
-    /// Until when the advisories are known to be current. `None` when nobody knows, and then no policy may call them
-    /// fresh.
+    /// Until when the advisories are known to be the newest that their source has. `None` when nobody knows, and then no
+    /// policy may call them fresh.
     pub published: Option<Timestamp>,
     /// How many advisories it holds.
     pub count: u64,
     /// Whether it is the embedded starter set, which covers only the reference application's world.
     pub starter: bool,
-    /// When the EPSS scores were last known to be the newest.
+    /// Until when the EPSS scores are known to be the newest.
     pub epss: Option<Timestamp>,
-    /// When the KEV catalogue was last known to be the newest.
+    /// Until when the KEV catalogue is known to be the newest.
+    pub kev: Option<Timestamp>,
+    /// How old the data are by their own word.
+    pub at_source: SourceDates,
+}
+
+/// The dates that data carry in themselves. The newest there is may be old: a source that nobody keeps up, a copy that
+/// stands still.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceDates {
+    /// The newest change of an advisory that does not lie in the future.
+    pub advisories: Option<Timestamp>,
+    /// The day of the EPSS scores.
+    pub epss: Option<Timestamp>,
+    /// The release of the KEV catalogue.
     pub kev: Option<Timestamp>,
 }

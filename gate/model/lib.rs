@@ -16,7 +16,7 @@ mod target;
 mod verdict;
 
 pub use digest::{Digest, DigestError};
-pub use evidence::{AdvisoryData, Ended, Outcome, Problem};
+pub use evidence::{AdvisoryData, Ended, Outcome, Problem, SourceDates};
 pub use finding::{
     Confidence, Cvss, Finding, Fingerprint, Locus, Vulnerability, preferred_id_order,
 };

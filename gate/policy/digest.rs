@@ -175,6 +175,9 @@ impl Fields {
             self.byte(u8::from(data.starter));
             self.moment(data.epss);
             self.moment(data.kev);
+            self.moment(data.at_source.advisories);
+            self.moment(data.at_source.epss);
+            self.moment(data.at_source.kev);
         }
     }
 

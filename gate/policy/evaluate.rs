@@ -13,7 +13,7 @@ use crate::{
     expression::Runner,
     notices, plan,
     policy::{Action, Against, Check, Grace, GraceFrom, Rule, Stage, Undecided},
-    turns,
+    turns, unjudged,
     values::{add, moment_words},
     waiver::{WaiverDecision, decide},
 };
@@ -223,6 +223,7 @@ pub(crate) fn assess<'a>(inputs: &Inputs<'a>) -> Option<Assessment<'a>> {
             in_grace: Vec::new(),
         });
     }
+    reasons.extend(unjudged::remarks(inputs.policy, stage, &findings));
     let mut blocking = vec![false; findings.len()];
     for result in &results {
         let counts = |at: usize| counted.get(at).copied().unwrap_or(true) && !is_waived(at);

@@ -11,6 +11,13 @@ use crate::{
 
 /// Clocks differ a little; what is further ahead than this has a wrong date.
 pub const CLOCK_SKEW: SignedDuration = SignedDuration::from_hours(1);
+/// A source that is kept up has something newer than this.
+const USUAL_ADVISORY_AGE: SignedDuration = SignedDuration::from_hours(14 * 24);
+const USUAL_EPSS_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
+const USUAL_KEV_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
+const UPDATE: &str = "run `secgate db update`";
+const OLD_SOURCE: &str =
+    "look whether the source is kept up, and run `secgate db update` from one that is";
 /// More problems than this are counted, not printed.
 const SHOWN: usize = 20;
 
@@ -28,16 +35,19 @@ pub(crate) fn check(
 ) -> Evidence {
     let mut out = Evidence { reasons: Vec::new(), stale_at: Vec::new() };
     let source = Some(stage.origin.to_string());
-    let mut push = |rule: String, title: String, result: Result<String, (String, String)>| {
-        let (outcome, why, help) = match result {
-            Ok(why) => (Decision::Pass, why, None),
-            Err((why, help)) => (Decision::Error, why, Some(help)),
+    let mut push = |rule: String, title: String, result: Checked| {
+        let (outcome, why, help, warning) = match result {
+            Ok(Good { why, old: None }) => (Decision::Pass, why, None, false),
+            Ok(Good { old: Some(old), .. }) => {
+                (Decision::Pass, old, Some(OLD_SOURCE.to_owned()), true)
+            }
+            Err((why, help)) => (Decision::Error, why, Some(help), false),
         };
         out.reasons.push(Reason {
             rule,
             title,
             outcome,
-            warning: false,
+            warning,
             why,
             help,
             source: source.clone(),
@@ -72,13 +82,16 @@ pub(crate) fn check(
     if judges && !dated.is_empty() {
         let result = all(&dated, |outcome| advisories(policy, outcome, now));
         push("evidence:advisories".to_owned(), "The advisories are fresh".to_owned(), result);
-        for (rule, title, wanted, max, date) in [
+        for (rule, title, wanted, max, date, source, source_max, usual) in [
             (
                 "epss",
                 "The EPSS scores are fresh",
                 epss,
                 rules.epss.or(epss.then_some(DEFAULT_EPSS_AGE)),
-                (|data| data.epss) as fn(&AdvisoryData) -> _,
+                (|data| data.epss) as Date,
+                (|data| data.at_source.epss) as Date,
+                rules.at_source.epss,
+                USUAL_EPSS_AGE,
             ),
             (
                 "kev",
@@ -86,6 +99,9 @@ pub(crate) fn check(
                 kev,
                 rules.kev.or(kev.then_some(DEFAULT_KEV_AGE)),
                 |data| data.kev,
+                |data| data.at_source.kev,
+                rules.at_source.kev,
+                USUAL_KEV_AGE,
             ),
         ] {
             let Some(max) = max else { continue };
@@ -97,18 +113,21 @@ pub(crate) fn check(
             let result = all(&dated, |outcome| {
                 let name = rule.to_uppercase();
                 if rules.starter && outcome.advisories.as_ref().is_some_and(|data| data.starter) {
-                    return Ok(format!(
+                    return Ok(Good::of(format!(
                         "{} has no {name} data of its own: starter set",
                         outcome.scanner
-                    ));
+                    )));
                 }
-                let at = outcome.advisories.as_ref().and_then(date);
-                fresh(&format!("{name} data"), at, max, now).map_err(|why| {
-                    (
-                        format!("{}: {why}; {because}", outcome.scanner),
-                        "run `secgate db update`".to_owned(),
-                    )
-                })
+                let data = outcome.advisories.as_ref();
+                let what = format!("{name} data");
+                let failed = |why: String, help: &str| {
+                    (format!("{}: {why}; {because}", outcome.scanner), help.to_owned())
+                };
+                let why = fresh(&what, data.and_then(date), max, now)
+                    .map_err(|why| failed(why, UPDATE))?;
+                let old = at_source(&what, data.and_then(source), source_max, usual, now)
+                    .map_err(|why| failed(why, OLD_SOURCE))?;
+                Ok(Good { why, old })
             });
             push(format!("evidence:{rule}"), title.to_owned(), result);
         }
@@ -119,6 +138,9 @@ pub(crate) fn check(
             ("advisories", data.published, Some(rules.advisories)),
             ("EPSS data", data.epss, rules.epss.or(epss.then_some(DEFAULT_EPSS_AGE))),
             ("KEV data", data.kev, rules.kev.or(kev.then_some(DEFAULT_KEV_AGE))),
+            ("newest advisories", data.at_source.advisories, rules.at_source.advisories),
+            ("EPSS scores", data.at_source.epss, rules.at_source.epss),
+            ("KEV entries", data.at_source.kev, rules.at_source.kev),
         ];
         for (what, at, max) in limits {
             if let (true, Some(at), Some(max)) = (judges, at, max) {
@@ -134,22 +156,39 @@ pub(crate) fn check(
     out
 }
 
-type Checked = Result<String, (String, String)>;
+/// Evidence that is there: why it counts, and what is old about it although nobody has anything newer.
+struct Good {
+    why: String,
+    old: Option<String>,
+}
+
+impl Good {
+    fn of(why: impl Into<String>) -> Self {
+        Self { why: why.into(), old: None }
+    }
+}
+
+/// What is missing and what to do are the error.
+type Checked = Result<Good, (String, String)>;
+type Date = fn(&AdvisoryData) -> Option<Timestamp>;
 
 fn all(outcomes: &[&Outcome], check: impl Fn(&Outcome) -> Checked) -> Checked {
-    let mut good = Vec::new();
+    let (mut why, mut old) = (Vec::new(), Vec::new());
     for outcome in outcomes {
-        good.push(check(outcome)?);
+        let good = check(outcome)?;
+        why.push(good.why);
+        old.extend(good.old);
     }
-    good.dedup();
-    Ok(good.join("; "))
+    why.dedup();
+    old.dedup();
+    Ok(Good { why: why.join("; "), old: (!old.is_empty()).then(|| old.join("; ")) })
 }
 
 /// Whether one scanner looked at everything.
 fn complete(name: &str, required: bool, left: &[&Outcome]) -> Checked {
     if left.is_empty() {
         if !required {
-            return Ok("it did not run; the stage does not need it".to_owned());
+            return Ok(Good::of("it did not run; the stage does not need it"));
         }
         return Err((
             format!("no evidence of the scanner {name}: it left no outcome"),
@@ -193,7 +232,7 @@ fn complete(name: &str, required: bool, left: &[&Outcome]) -> Checked {
         });
         return Err((text, help));
     }
-    Ok(why.join("; "))
+    Ok(Good::of(why.join("; ")))
 }
 
 /// The outcomes whose advisories the stage relies on.
@@ -222,13 +261,12 @@ fn date_of(outcome: &Outcome) -> Option<Timestamp> {
 
 fn advisories(policy: &Policy, outcome: &Outcome, now: Timestamp) -> Checked {
     let name = &outcome.scanner;
-    let update = || "run `secgate db update`".to_owned();
     let Some(data) = &outcome.advisories else {
         // Our own scanner always says; only another tool's report can leave it out.
         if policy.evidence.undated_tools {
-            return Ok(format!(
+            return Ok(Good::of(format!(
                 "{name} does not say which advisories it used; the policy allows that"
-            ));
+            )));
         }
         let help = "run `secgate audit`, or set `evidence.advisories.undated_tools: allow` in the policy to accept \
                     reports of other tools";
@@ -241,22 +279,56 @@ fn advisories(policy: &Policy, outcome: &Outcome, now: Timestamp) -> Checked {
         let why = format!(
             "{name} matched against the embedded starter set, which covers only a small part of the world"
         );
-        return Err((why, update()));
+        return Err((why, UPDATE.to_owned()));
     }
     if data.starter {
         // It is as old as the program: an age limit would only say so again.
-        return Ok(format!(
+        return Ok(Good::of(format!(
             "{name} matched against the embedded starter set; the policy allows that"
-        ));
+        )));
     }
     // Our own data always have a revision: what has neither a name nor a date is another tool's.
     if data.published.is_none() && data.revision.is_empty() && policy.evidence.undated_tools {
-        return Ok(format!(
+        return Ok(Good::of(format!(
             "{name} does not say how old its advisories are; the policy allows that"
-        ));
+        )));
     }
-    fresh("advisories", data.published, policy.evidence.advisories, now)
-        .map_err(|why| (format!("{name}: {why}"), update()))
+    let why = fresh("advisories", data.published, policy.evidence.advisories, now)
+        .map_err(|why| (format!("{name}: {why}"), UPDATE.to_owned()))?;
+    let max = policy.evidence.at_source.advisories;
+    let old = at_source("advisories", data.at_source.advisories, max, USUAL_ADVISORY_AGE, now)
+        .map_err(|why| (format!("{name}: {why}"), OLD_SOURCE.to_owned()))?;
+    Ok(Good { why, old })
+}
+
+/// The newest that a source has may be old by its own date. Beyond the policy's limit that is no evidence; where the
+/// policy sets none, what is older than `usual` is said.
+fn at_source(
+    what: &str,
+    at: Option<Timestamp>,
+    max: Option<SignedDuration>,
+    usual: SignedDuration,
+    now: Timestamp,
+) -> Result<Option<String>, String> {
+    let Some(at) = at else {
+        return match max {
+            Some(_) => Err(format!("nobody knows of when the {what} are at their source")),
+            None => Ok(None),
+        };
+    };
+    if at > add(now, CLOCK_SKEW) {
+        let text = format!("the {what} at their source are dated {at}, which lies in the future");
+        return if max.is_some() { Err(text) } else { Ok(Some(text)) };
+    }
+    let age = now.duration_since(at).max(SignedDuration::ZERO);
+    let text = format!("the newest {what} at their source are of {at}, {} old", age_words(age));
+    match max {
+        Some(max) if age > max => {
+            Err(format!("{text}, and the policy allows {}", duration_words(max)))
+        }
+        None if age > usual => Ok(Some(text)),
+        _ => Ok(None),
+    }
 }
 
 fn fresh(

@@ -7,13 +7,15 @@ use crate::{
     evaluate::{Match, RuleRunner, assess, condition_words, grace_end},
     plan,
     policy::{Action, Against, Check, GraceFrom, Rule, Undecided, Waivable},
+    unjudged,
     values::{duration_words, moment_words},
     waiver::Refusal,
 };
 
-/// What is worth a look in a policy that loads: rules that no stage uses.
+/// What is worth a look in a policy that loads: rules that no stage uses, and stages that look away from what their scanners
+/// may find.
 pub fn check(policy: &Policy) -> Vec<Diagnostic> {
-    policy
+    let unused = policy
         .rules
         .values()
         .filter(|rule| !policy.stages.iter().any(|stage| stage.uses.contains(&rule.name)))
@@ -23,8 +25,8 @@ pub fn check(policy: &Policy) -> Vec<Diagnostic> {
             column: 1,
             message: format!("no stage uses the rule `{}`", rule.name),
             hint: None,
-        })
-        .collect()
+        });
+    unused.chain(unjudged::blind_spots(policy)).collect()
 }
 
 /// A stage in words: which scanners it needs, how fresh their data must be, and what each rule says and where it is
@@ -43,10 +45,29 @@ pub fn explain(policy: &Policy, stage: &str) -> Option<String> {
         lines.push(format!("  scanner {}: {need}", scanner.name));
     }
     let evidence = &policy.evidence;
-    lines.push(format!("  advisories not older than {}", duration_words(evidence.advisories)));
+    lines.push(format!(
+        "  advisories checked not longer than {} ago",
+        duration_words(evidence.advisories)
+    ));
     for (name, length) in [("EPSS", evidence.epss), ("KEV", evidence.kev)] {
         if let Some(length) = length {
-            lines.push(format!("  {name} data not older than {}", duration_words(length)));
+            lines.push(format!(
+                "  {name} data checked not longer than {} ago",
+                duration_words(length)
+            ));
+        }
+    }
+    let at_source = evidence.at_source;
+    for (name, length) in [
+        ("advisories", at_source.advisories),
+        ("EPSS data", at_source.epss),
+        ("KEV data", at_source.kev),
+    ] {
+        if let Some(length) = length {
+            lines.push(format!(
+                "  {name} at their source not older than {}",
+                duration_words(length)
+            ));
         }
     }
     if let Some(requirement) = &stage.require {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use secgate_model::{
     AdvisoryData, Confidence, Decision, Ended, Finding, Fingerprint, Kind, Location, Locus,
-    Outcome, Problem, Reason, Severity, Verdict, Vulnerability, WaiverNoticeKind,
+    Outcome, Problem, Reason, Severity, SourceDates, Verdict, Vulnerability, WaiverNoticeKind,
 };
 
 use crate::{
@@ -86,6 +86,7 @@ pub(crate) fn complete(scanner: &str) -> Outcome {
             starter: false,
             epss: Some(hour_ago),
             kev: Some(hour_ago),
+            at_source: SourceDates::default(),
         }),
         took_ms: 12,
     }
@@ -653,7 +654,7 @@ fn arbitrary_finding() -> impl Strategy<Value = Finding> {
 
 const MANY: &str = "stages:\n  source: { use: [a, b, c, d], against: new }\nrules:\n  a: { match: { kind: vulnerability, severity: \">=high\", fix: available }, waivable: { max: 30d } }\n  b: { match: { kind: vulnerability, epss: \">0.7\", unknown: ignore } }\n  c: { match: { kind: vulnerability, kev: true }, waivable: false }\n  d: { match: { kind: vulnerability, not: { severity: [low, info] } }, action: warn }\n";
 
-const SOME_WAIVERS: &str = "- { id: W-1, match: { vuln: CVE-2026-1 }, reason: r, owner: o, expires: 2026-12-10 }\n- { id: W-2, match: { vuln: CVE-2026-2, package: \"pkg:npm/p1\" }, reason: r, owner: o, expires: 2026-12-10 }\n- { id: W-3, match: { vuln: CVE-2026-3 }, reason: r, owner: o, expires: 2026-11-10 }\n- { id: W-4, match: { vuln: CVE-2026-4 }, reason: r, owner: o, expires: 2027-10-10 }\n";
+const SOME_WAIVERS: &str = "- { id: W-1, match: { vuln: CVE-2026-1 }, reason: r, owner: o, created: 2026-10-01, expires: 2026-12-10 }\n- { id: W-2, match: { vuln: CVE-2026-2, package: \"pkg:npm/p1\" }, reason: r, owner: o, created: 2026-10-01, expires: 2026-12-10 }\n- { id: W-3, match: { vuln: CVE-2026-3 }, reason: r, owner: o, created: 2026-10-01, expires: 2026-11-10 }\n- { id: W-4, match: { vuln: CVE-2026-4 }, reason: r, owner: o, created: 2026-10-01, expires: 2027-10-10 }\n";
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]

@@ -27,6 +27,7 @@ mod read_policy;
 mod read_policy_test;
 mod restrict;
 mod turns;
+mod unjudged;
 mod values;
 mod vex;
 mod waiver;
@@ -35,6 +36,8 @@ mod yaml;
 
 #[cfg(test)]
 mod broken;
+#[cfg(test)]
+mod freshness_laws;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub(crate) fn link(
         evidence.undated_tools = draft.evidence.undated_tools.unwrap_or(evidence.undated_tools);
         evidence.epss = draft.evidence.epss.or(evidence.epss);
         evidence.kev = draft.evidence.kev.or(evidence.kev);
+        evidence.at_source = draft.evidence.at_source.or(evidence.at_source);
         evidence.scanners.extend(draft.evidence.scanners);
         tools.extend(draft.tools);
         teams.extend(draft.teams);

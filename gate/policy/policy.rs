@@ -160,8 +160,29 @@ pub(crate) struct EvidenceRules {
     /// `None`: enforced with the default only where a rule reads it.
     pub(crate) epss: Option<SignedDuration>,
     pub(crate) kev: Option<SignedDuration>,
+    /// How old the data themselves may be. `None`: what is older than usual is warned of.
+    pub(crate) at_source: SourceAges,
     /// Per scanner: whether a stage that runs it needs it.
     pub(crate) scanners: BTreeMap<String, bool>,
+}
+
+/// How old the newest of a source may be, by its own dates.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct SourceAges {
+    pub(crate) advisories: Option<SignedDuration>,
+    pub(crate) epss: Option<SignedDuration>,
+    pub(crate) kev: Option<SignedDuration>,
+}
+
+impl SourceAges {
+    /// What `self` leaves open as `base` has it.
+    pub(crate) fn or(self, base: Self) -> Self {
+        Self {
+            advisories: self.advisories.or(base.advisories),
+            epss: self.epss.or(base.epss),
+            kev: self.kev.or(base.kev),
+        }
+    }
 }
 
 pub(crate) const DEFAULT_ADVISORY_AGE: SignedDuration = SignedDuration::from_hours(24);
@@ -177,6 +198,7 @@ impl Default for EvidenceRules {
             undated_tools: false,
             epss: None,
             kev: None,
+            at_source: SourceAges::default(),
             scanners: BTreeMap::new(),
         }
     }

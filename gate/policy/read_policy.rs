@@ -12,7 +12,8 @@ use crate::{
     expression::Expression,
     fields::{self, Fields, boolean, named, text, texts},
     policy::{
-        Action, Against, Check, Grace, GraceFrom, Origin, Requirement, Rule, Undecided, Waivable,
+        Action, Against, Check, Grace, GraceFrom, Origin, Requirement, Rule, SourceAges, Undecided,
+        Waivable,
     },
     read_match::{self, ScannerRefs},
     values::{read_duration, read_moment},
@@ -24,7 +25,9 @@ pub(crate) const POLICY_FIELDS: &[&str] =
     &["apiVersion", "kind", "metadata", "extends", "evidence", "tools", "teams", "stages", "rules"];
 pub(crate) const METADATA_FIELDS: &[&str] = &["name", "owner", "description"];
 pub(crate) const EVIDENCE_FIELDS: &[&str] = &["advisories", "epss", "kev", "scanners"];
-pub(crate) const ADVISORIES_FIELDS: &[&str] = &["max_age", "starter", "undated_tools", "unsigned"];
+pub(crate) const ADVISORIES_FIELDS: &[&str] =
+    &["max_age", "at_source", "starter", "undated_tools", "unsigned"];
+pub(crate) const TABLE_FIELDS: &[&str] = &["max_age", "at_source"];
 pub(crate) const STAGE_FIELDS: &[&str] = &["use", "against", "scanners", "optional", "require"];
 pub(crate) const RULE_FIELDS: &[&str] =
     &["title", "match", "when", "require", "grace", "action", "waivable", "effective_on", "help"];
@@ -59,6 +62,7 @@ pub(crate) struct EvidenceDraft {
     pub(crate) undated_tools: Option<bool>,
     pub(crate) epss: Option<SignedDuration>,
     pub(crate) kev: Option<SignedDuration>,
+    pub(crate) at_source: SourceAges,
     pub(crate) scanners: Vec<(String, bool)>,
 }
 
@@ -150,6 +154,8 @@ fn evidence(node: &Node, refs: &mut ScannerRefs, sink: &mut Sink<'_>) -> Option<
         if matches!(node.value, Value::Map(_)) {
             let inner = Fields::read(node, "advisories", ADVISORIES_FIELDS, sink)?;
             draft.advisories = inner.get("max_age").and_then(|node| age(node, "max_age", sink));
+            draft.at_source.advisories =
+                inner.get("at_source").and_then(|node| age(node, "at_source", sink));
             draft.starter = inner.get("starter").and_then(|node| allow(node, "starter", sink));
             draft.unsigned = inner.get("unsigned").and_then(|node| allow(node, "unsigned", sink));
             draft.undated_tools =
@@ -158,8 +164,8 @@ fn evidence(node: &Node, refs: &mut ScannerRefs, sink: &mut Sink<'_>) -> Option<
             draft.advisories = age(node, "advisories", sink);
         }
     }
-    draft.epss = map.get("epss").and_then(|node| age(node, "epss", sink));
-    draft.kev = map.get("kev").and_then(|node| age(node, "kev", sink));
+    (draft.epss, draft.at_source.epss) = table_ages(&map, "epss", sink);
+    (draft.kev, draft.at_source.kev) = table_ages(&map, "kev", sink);
     if let Some(node) = map.get("scanners") {
         for (key, value) in named(node, "`scanners`", sink) {
             refs.push((key.text.clone(), key.at));
@@ -178,6 +184,21 @@ fn evidence(node: &Node, refs: &mut ScannerRefs, sink: &mut Sink<'_>) -> Option<
         }
     }
     Some(draft)
+}
+
+/// The greatest age of a table since its check, and by its own date: `48h`, or a mapping with both.
+fn table_ages(
+    map: &Fields<'_>,
+    name: &'static str,
+    sink: &mut Sink<'_>,
+) -> (Option<SignedDuration>, Option<SignedDuration>) {
+    let Some(node) = map.get(name) else { return (None, None) };
+    if !matches!(node.value, Value::Map(_)) {
+        return (age(node, name, sink), None);
+    }
+    let Some(inner) = Fields::read(node, name, TABLE_FIELDS, sink) else { return (None, None) };
+    let max = inner.get("max_age").and_then(|node| age(node, "max_age", sink));
+    (max, inner.get("at_source").and_then(|node| age(node, "at_source", sink)))
 }
 
 /// A greatest age: never zero, because nothing would be fresh.

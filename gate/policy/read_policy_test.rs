@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use jiff::{SignedDuration, Timestamp};
 use secgate_model::{
     AdvisoryData, Confidence, Cvss, Ended, Finding, Fingerprint, Kind, Location, Locus, Outcome,
-    Problem, Purl, Scope, Severity, Vulnerability,
+    Problem, Purl, Scope, Severity, SourceDates, Vulnerability,
 };
 
 use crate::{
@@ -61,8 +61,19 @@ pub(crate) const FINDING_FIELDS: &[&str] = &[
     "published",
     "informational",
 ];
-pub(crate) const OUTCOME_FIELDS: &[&str] =
-    &["scanner", "ended", "gaps", "advisories_age", "epss_age", "kev_age", "starter", "undated"];
+pub(crate) const OUTCOME_FIELDS: &[&str] = &[
+    "scanner",
+    "ended",
+    "gaps",
+    "advisories_age",
+    "epss_age",
+    "kev_age",
+    "advisories_at_source",
+    "epss_at_source",
+    "kev_at_source",
+    "starter",
+    "undated",
+];
 pub(crate) const EXPECT_FIELDS: &[&str] = &["decision", "rules", "waived", "notices"];
 const DECISIONS: [&str; 3] = ["pass", "fail", "error"];
 const RULE_OUTCOMES: [&str; 6] = ["pass", "fail", "error", "warn", "info", "grace"];
@@ -201,7 +212,9 @@ fn case(node: &Node, policy: &Policy, sink: &mut Sink<'_>) -> Option<Case> {
         let checks = stage.scanners.iter().map(|scanner| format!("evidence:{}", scanner.name));
         let own =
             ["evidence:advisories", "evidence:epss", "evidence:kev", "stage"].map(str::to_owned);
-        let known: Vec<String> = stage.uses.iter().cloned().chain(checks).chain(own).collect();
+        let unjudged = Kind::ALL.into_iter().map(|kind| format!("unjudged:{}", kind.name()));
+        let known: Vec<String> =
+            stage.uses.iter().cloned().chain(checks).chain(own).chain(unjudged).collect();
         for (key, value) in entries {
             if !known.contains(&key.text) {
                 sink.unknown(
@@ -410,6 +423,11 @@ fn good_outcome(scanner: &str, now: Timestamp) -> Outcome {
                 starter: false,
                 epss: Some(hour_ago),
                 kev: Some(hour_ago),
+                at_source: SourceDates {
+                    advisories: Some(hour_ago),
+                    epss: Some(hour_ago),
+                    kev: Some(hour_ago),
+                },
             }
         }),
         took_ms: 0,
@@ -451,7 +469,14 @@ fn outcome(node: &Node, now: Timestamp, stage: &Stage, sink: &mut Sink<'_>) -> O
         };
         outcome.problems = texts(node, "gaps", sink).into_iter().map(gap).collect();
     }
-    for field in ["advisories_age", "epss_age", "kev_age"] {
+    for field in [
+        "advisories_age",
+        "epss_age",
+        "kev_age",
+        "advisories_at_source",
+        "epss_at_source",
+        "kev_at_source",
+    ] {
         let Some(node) = map.get(field) else { continue };
         let at = if node.text() == Some("unknown") {
             None
@@ -462,7 +487,10 @@ fn outcome(node: &Node, now: Timestamp, stage: &Stage, sink: &mut Sink<'_>) -> O
             match field {
                 "advisories_age" => data.published = at,
                 "epss_age" => data.epss = at,
-                _ => data.kev = at,
+                "kev_age" => data.kev = at,
+                "advisories_at_source" => data.at_source.advisories = at,
+                "epss_at_source" => data.at_source.epss = at,
+                _ => data.at_source.kev = at,
             }
         } else {
             sink.error(node.at, format!("the scanner {name} uses no advisories"));

@@ -30,6 +30,8 @@ fn the_policy_schema_has_the_fields_of_the_reader() {
     check(&schema, "/properties/metadata", p::METADATA_FIELDS);
     check(&schema, "/properties/evidence", p::EVIDENCE_FIELDS);
     check(&schema, "/properties/evidence/properties/advisories/oneOf/1", p::ADVISORIES_FIELDS);
+    check(&schema, "/properties/evidence/properties/epss/oneOf/1", p::TABLE_FIELDS);
+    check(&schema, "/properties/evidence/properties/kev/oneOf/1", p::TABLE_FIELDS);
     check(&schema, "/$defs/stage", p::STAGE_FIELDS);
     check(&schema, "/$defs/rule", p::RULE_FIELDS);
     check(&schema, "/$defs/match", MATCH_FIELDS);

@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use secgate_model::{Finding, Kind};
 
 use crate::{
+    evidence::CLOCK_SKEW,
     package_pattern::PackagePattern,
     policy::{Origin, Policy, Rule, Waivable},
-    values::{Globs, age_words, duration_words, moment_words},
+    values::{Globs, add, age_words, duration_words, moment_words},
 };
 
-/// No ordinary waiver counts while it ends further ahead than this.
+/// No ordinary waiver is longer than this, whatever a rule allows.
 const LONGEST: SignedDuration = SignedDuration::from_hours(366 * 24);
 
 /// A decision of people not to act on a finding for a time, or a statement of a VEX document.
@@ -28,8 +29,7 @@ pub struct Waiver {
     pub owner: String,
     /// Who agreed.
     pub approved_by: Vec<Approval>,
-    /// When it was written, where the file says so: its length under a rule's `max` is measured from an approval, else from
-    /// here.
+    /// When it was written: its length is measured from an approval, else from here. One of both is there, except in VEX.
     pub created: Option<Timestamp>,
     /// The first moment at which it no longer counts; `None` only for VEX.
     pub expires: Option<Timestamp>,
@@ -234,25 +234,35 @@ fn not_allowed(waiver: &Waiver, rule: &Rule, policy: &Policy, now: Timestamp) ->
         })
     };
     let agreed = |approval: &&Approval| approval.at <= now;
-    if let (Some(max), Some(expires)) = (max, waiver.expires) {
-        // Only who may approve under this rule can let the time begin anew.
-        let approved = waiver
-            .approved_by
-            .iter()
-            .filter(agreed)
-            .filter(|approval| approvers.is_empty() || may(approval))
-            .map(|approval| approval.at)
-            .max();
-        let start = approved.or(waiver.created.filter(|at| *at <= now)).unwrap_or(now);
-        let length = expires.duration_since(start);
-        if length > *max {
-            return Some(format!(
-                "the rule {name} ({}) allows {}, and it runs for {}",
-                rule.origin,
-                duration_words(*max),
-                age_words(length)
-            ));
-        }
+    // Only who may approve under this rule can let the time begin anew.
+    let approved = waiver
+        .approved_by
+        .iter()
+        .filter(agreed)
+        .filter(|approval| approvers.is_empty() || may(approval))
+        .map(|approval| approval.at)
+        .max();
+    let written = waiver.created.filter(|at| *at <= add(now, CLOCK_SKEW));
+    // Measured from now it would fit into any length once enough of it is over.
+    let Some(start) = approved.or(written) else {
+        return Some(match waiver.created {
+            Some(created) => {
+                format!("it is created on {}, which lies ahead", moment_words(created))
+            }
+            None => "no approval that counts says since when it runs: add `created` with the day on which it was \
+                     written"
+                .to_owned(),
+        });
+    };
+    let limit = max.unwrap_or(LONGEST).min(LONGEST);
+    let length = waiver.expires.map(|expires| expires.duration_since(start));
+    if let Some(length) = length.filter(|length| *length > limit) {
+        return Some(format!(
+            "the rule {name} ({}) allows {}, and it runs for {}",
+            rule.origin,
+            duration_words(limit),
+            age_words(length)
+        ));
     }
     if !approvers.is_empty() && !waiver.approved_by.iter().filter(agreed).any(may) {
         return Some(format!(

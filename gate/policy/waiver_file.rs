@@ -144,6 +144,14 @@ fn waiver(node: &Node, sink: &mut Sink<'_>) -> Option<Waiver> {
         };
         items.iter().filter_map(|item| approval(item, sink)).collect()
     });
+    // What nobody dates is as long as is left of it, and fits under every limit sooner or later.
+    if map.get("created").is_none() && map.get("approved_by").is_none_or(is_empty_list) {
+        sink.error_hint(
+            map.at,
+            "the waiver does not say since when it runs",
+            "add `created` with the day on which it was written, or `approved_by` with `who` and `at`",
+        );
+    }
     (sink.found.len() == before).then_some(())?;
     Some(Waiver {
         id: id?.to_owned(),
@@ -158,6 +166,10 @@ fn waiver(node: &Node, sink: &mut Sink<'_>) -> Option<Waiver> {
         origin: Origin { file: sink.file.to_owned(), line: node.at.line },
         vex: false,
     })
+}
+
+fn is_empty_list(node: &Node) -> bool {
+    matches!(&node.value, Value::List(items) if items.is_empty())
 }
 
 fn approval(node: &Node, sink: &mut Sink<'_>) -> Option<Approval> {

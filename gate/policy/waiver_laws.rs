@@ -24,7 +24,7 @@ fn run(policy: &Policy, waivers: &Waivers) -> Verdict {
 
 fn check(match_: &str, expires: &str, waived: bool, notices: &[WaiverNoticeKind]) {
     let text = format!(
-        "- id: W-1\n  match: {{ {match_} }}\n  reason: r\n  owner: o\n  expires: {expires}\n"
+        "- id: W-1\n  match: {{ {match_} }}\n  reason: r\n  owner: o\n  created: 2026-11-19\n  expires: {expires}\n"
     );
     let verdict = run(&policy(HIGH), &waivers(&text));
     assert_eq!(!verdict.waived.is_empty(), waived, "{match_} {expires}");
@@ -64,7 +64,7 @@ fn a_waiver_ends_at_its_moment() {
     let verdict = run(
         &policy(HIGH),
         &waivers(
-            "- { id: W-1, match: { vuln: CVE-2023-30861 }, reason: r, owner: o, expires: 2026-11-20T20:00:00Z }\n- { id: W-2, match: { vuln: CVE-2023-30861 }, reason: r, owner: o, expires: 2026-11-21T02:00:00Z }\n",
+            "- { id: W-1, match: { vuln: CVE-2023-30861 }, reason: r, owner: o, created: 2026-11-19, expires: 2026-11-20T20:00:00Z }\n- { id: W-2, match: { vuln: CVE-2023-30861 }, reason: r, owner: o, created: 2026-11-19, expires: 2026-11-21T02:00:00Z }\n",
         ),
     );
     assert_eq!(verdict.waived[0].waiver, "W-2", "the one that lasts longest");
@@ -81,7 +81,7 @@ fn rules_bound_waivers() {
     };
     let waiver = |expires: &str, approved: &str| {
         waivers(&format!(
-            "- {{ id: W-1, match: {{ vuln: CVE-2023-30861 }}, reason: r, owner: o, expires: {expires}, approved_by: [{approved}] }}\n"
+            "- {{ id: W-1, match: {{ vuln: CVE-2023-30861 }}, reason: r, owner: o, created: 2026-11-20, expires: {expires}, approved_by: [{approved}] }}\n"
         ))
     };
     let passes =
@@ -129,7 +129,7 @@ fn new_waiver() -> NewWaiver {
 
 #[test]
 fn a_written_waiver_reads_back_and_the_rest_of_the_file_stays() {
-    let old = "- id: W-2026-001 # first\n  match: { vuln: CVE-2026-1 }\n  reason: r\n  owner: o\n  expires: 2026-12-31\n";
+    let old = "- id: W-2026-001 # first\n  match: { vuln: CVE-2026-1 }\n  reason: r\n  owner: o\n  created: 2026-11-19\n  expires: 2026-12-31\n";
     let wrapped = format!(
         "# ours\napiVersion: secgate.dev/v1\nkind: Waivers\nwaivers:\n  {}",
         old.trim_end().replace('\n', "\n  ")
@@ -155,7 +155,7 @@ fn a_written_waiver_reads_back_and_the_rest_of_the_file_stays() {
         assert_eq!(run(&policy(HIGH), &loaded).decision, Decision::Pass);
         assert_eq!(loaded.next_id(now()), "W-2026-003");
     }
-    let between = "apiVersion: secgate.dev/v1\nwaivers:\n- id: W-1\n  match: { vuln: CVE-2026-1 }\n  reason: r\n  owner: o\n  expires: 2026-12-31\n\n# the kind\nkind: Waivers\n";
+    let between = "apiVersion: secgate.dev/v1\nwaivers:\n- id: W-1\n  match: { vuln: CVE-2026-1 }\n  reason: r\n  owner: o\n  created: 2026-11-19\n  expires: 2026-12-31\n\n# the kind\nkind: Waivers\n";
     let text = render_waiver("w.yaml", between, &new_waiver()).unwrap();
     assert!(text.ends_with("\n\n# the kind\nkind: Waivers\n"), "{text}");
     assert_eq!(waivers(&text).list().len(), 2);
@@ -175,7 +175,7 @@ fn a_written_waiver_reads_back_and_the_rest_of_the_file_stays() {
     for existing in [
         "a: [",
         "hello",
-        "- { id: W-2026-002, match: { vuln: CVE-2026-1 }, reason: r, owner: o, expires: 2026-12-31 }",
+        "- { id: W-2026-002, match: { vuln: CVE-2026-1 }, reason: r, owner: o, created: 2026-11-19, expires: 2026-12-31 }",
     ] {
         assert!(render_waiver("w.yaml", existing, &new_waiver()).is_err(), "{existing}");
     }
@@ -186,7 +186,7 @@ fn a_written_waiver_reads_back_and_the_rest_of_the_file_stays() {
 #[test]
 fn ids_are_unique_over_files() {
     let text =
-        b"- { id: W-1, match: { vuln: CVE-2026-1 }, reason: r, owner: o, expires: 2026-12-31 }\n"
+        b"- { id: W-1, match: { vuln: CVE-2026-1 }, reason: r, owner: o, created: 2026-11-19, expires: 2026-12-31 }\n"
             .to_vec();
     let found =
         load_waivers(&[("a.yaml".into(), text.clone()), ("b.yaml".into(), text)]).unwrap_err().0;
@@ -201,7 +201,7 @@ fn only_who_may_approve_lets_the_time_begin_anew() {
     );
     let with = |rest: &str| {
         waivers(&format!(
-            "- id: W-1\n  match: {{ vuln: CVE-2023-30861 }}\n  reason: r\n  owner: o\n  expires: 2026-12-10\n{rest}"
+            "- id: W-1\n  match: {{ vuln: CVE-2023-30861 }}\n  reason: r\n  owner: o\n  created: 2026-11-19\n  expires: 2026-12-10\n{rest}"
         ))
     };
     let old = "  approved_by:\n  - { who: sec@x.y, at: 2026-01-01 }\n";
@@ -224,4 +224,35 @@ fn a_waiver_is_as_long_as_since_it_was_written() {
     };
     assert_eq!(run(&limited, &with("2026-09-01")).decision, Decision::Fail);
     assert_eq!(run(&limited, &with("2026-11-15")).decision, Decision::Pass);
+    let ahead = run(&limited, &with("2026-11-21"));
+    assert_eq!(ahead.decision, Decision::Fail);
+    assert!(ahead.notices[0].message.contains("lies ahead"), "{:?}", ahead.notices);
+    let moment = run(&limited, &with("2026-11-20T12:00:30Z"));
+    assert_eq!(moment.decision, Decision::Pass, "clocks differ a little");
+}
+
+#[test]
+fn waiting_makes_no_waiver_shorter() {
+    let rule = |waivable: &str| {
+        policy(&format!(
+            "stages:\n  source: {{ use: [high], scanners: [audit] }}\nrules:\n  high:\n    match: {{ kind: vulnerability, severity: \">=high\" }}\n    action: fail\n    waivable: {waivable}\n"
+        ))
+    };
+    let with = |since: &str| {
+        waivers(&format!(
+            "- id: W-1\n  match: {{ vuln: CVE-2023-30861 }}\n  reason: r\n  owner: o\n  {since}\n  expires: 2026-12-10\n"
+        ))
+    };
+    let other = "approved_by: [{ who: dev@x.y, at: 2026-11-15 }]";
+    // An approval that does not count under this rule begins nothing, and nothing else says when it began.
+    let named = rule("{ max: 30d, approvers: [sec@x.y] }");
+    let verdict = run(&named, &with(other));
+    assert_eq!(verdict.decision, Decision::Fail);
+    assert!(verdict.notices[0].message.contains("add `created`"), "{:?}", verdict.notices);
+    assert_eq!(run(&rule("{ max: 30d }"), &with(other)).decision, Decision::Pass);
+    // No rule has to say that a waiver is no law of its own: over a year is too long, however little of it is left.
+    assert_eq!(run(&rule("true"), &with("created: 2025-12-10")).decision, Decision::Pass);
+    let long = run(&rule("true"), &with("created: 2025-12-08"));
+    assert_eq!(long.decision, Decision::Fail);
+    assert!(long.notices[0].message.contains("allows 366d"), "{:?}", long.notices);
 }

@@ -73,6 +73,11 @@ fn evidence(outcome: &model::Outcome) -> wire::Evidence {
             starter: data.starter,
             epss: data.epss.map(|time| time.to_string()),
             kev: data.kev.map(|time| time.to_string()),
+            at_source: wire::SourceDates {
+                advisories: data.at_source.advisories.map(|time| time.to_string()),
+                epss: data.at_source.epss.map(|time| time.to_string()),
+                kev: data.at_source.kev.map(|time| time.to_string()),
+            },
         }),
         problems: outcome.problems.iter().map(problem).collect(),
         took_ms: Some(outcome.took_ms),

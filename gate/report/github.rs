@@ -40,6 +40,15 @@ pub(crate) fn render(view: &View<'_>, options: &Options) -> String {
     for item in items.iter().take(room) {
         annotate(&mut out, view, options, item);
     }
+    for remark in view.remarks().into_iter().take(SHOWN) {
+        let title = format!("secgate: {}", text::line(&remark.rule));
+        let mut message = text::lines(&remark.why);
+        if let Some(help) = &remark.help {
+            message.push('\n');
+            message.push_str(&text::lines(help));
+        }
+        command(&mut out, "warning", &[("title", &title)], &message);
+    }
     let hidden = wanted.saturating_sub(SHOWN - 1);
     if wanted > SHOWN {
         let message = format!(

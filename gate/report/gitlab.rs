@@ -98,7 +98,12 @@ fn report(view: &View<'_>, options: &Options, kind: ScanType, alone: bool) -> Re
         },
         vendor: Vendor { name: "secgate".to_owned() },
     };
-    let mut messages: Vec<Message> = run.outcomes.iter().flat_map(outcome_messages).collect();
+    let remarks = view.remarks().into_iter().map(|remark| Message {
+        level: MessageLevel::Warn,
+        value: format!("{}: {}", text::line(&remark.rule), text::line(&remark.why)),
+    });
+    let mut messages: Vec<Message> =
+        run.outcomes.iter().flat_map(outcome_messages).chain(remarks).collect();
     if alone {
         for (other, number) in types(view).into_iter().filter(|(other, _)| *other != kind) {
             messages.push(Message {

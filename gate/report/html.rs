@@ -205,6 +205,9 @@ fn page(view: &View<'_>) -> Result<Page, RenderError> {
     };
     let sentence = match view.decision {
         None => format!("{}; no policy was evaluated.", count(figures.findings, "finding")),
+        Some(Decision::Pass) if !view.remarks().is_empty() => {
+            "Every rule holds; the rules that warn say what is worth a look.".to_owned()
+        }
         Some(Decision::Pass) => "Every rule holds on complete and fresh evidence.".to_owned(),
         Some(Decision::Fail) => format!("{} in the way.", stand(figures.blocking)),
         Some(Decision::Error) if figures.blocking > 0 => {
@@ -559,8 +562,15 @@ fn evidence(outcome: &secgate_model::Outcome) -> Evidence {
             ),
         ));
         advisories.push(("Revision", text::clip(&text::line(&data.revision), 80)));
-        advisories.push(("EPSS", time(data.epss)));
-        advisories.push(("KEV", time(data.kev)));
+        let at_source = |checked, at: Option<jiff::Timestamp>| match at {
+            Some(at) => format!("checked {}, of {}", time(checked), minute(at)),
+            None => time(checked),
+        };
+        if let Some(at) = data.at_source.advisories {
+            advisories.push(("Newest advisory", minute(at)));
+        }
+        advisories.push(("EPSS", at_source(data.epss, data.at_source.epss)));
+        advisories.push(("KEV", at_source(data.kev, data.at_source.kev)));
     }
     let mut problems: Vec<&secgate_model::Problem> = outcome.problems.iter().collect();
     problems.sort_by_key(|problem| !problem.gap);

@@ -435,8 +435,17 @@ fn evidence(page: &mut Page, view: &View<'_>) {
             outcomes.iter().map(|outcome| {
                 let data = outcome.advisories.as_ref().map(|data| {
                     let age = data.published.map_or_else(|| "unknown age".to_owned(), minute);
+                    let dates = [
+                        ("newest change", data.at_source.advisories),
+                        ("EPSS", data.at_source.epss),
+                        ("KEV", data.at_source.kev),
+                    ];
+                    let dates: String = dates
+                        .into_iter()
+                        .filter_map(|(what, at)| Some(format!(", {what} of {}", day(at?))))
+                        .collect();
                     format!(
-                        "; {} of {age}",
+                        "; {} of {age}{dates}",
                         count(usize::try_from(data.count).unwrap_or(usize::MAX), "advisory")
                     )
                 });

@@ -147,6 +147,11 @@ pub fn outcomes(document: &wire::ReportDocument) -> Result<Vec<model::Outcome>> 
                         starter: data.starter,
                         epss: optional_time(&place, data.epss.as_ref())?,
                         kev: optional_time(&place, data.kev.as_ref())?,
+                        at_source: model::SourceDates {
+                            advisories: optional_time(&place, data.at_source.advisories.as_ref())?,
+                            epss: optional_time(&place, data.at_source.epss.as_ref())?,
+                            kev: optional_time(&place, data.at_source.kev.as_ref())?,
+                        },
                     })
                 })
                 .transpose()?,

@@ -144,6 +144,17 @@ fn invocation(view: &View<'_>, options: &Options, kept: usize) -> Invocation {
             ..Notification::default()
         });
     }
+    for remark in view.remarks() {
+        notifications.push(Notification {
+            message: Text::plain(format!(
+                "{}: {}",
+                text::line(&remark.rule),
+                text::line(&remark.why)
+            )),
+            level: Some(Level::Warning),
+            ..Notification::default()
+        });
+    }
     for outcome in run.outcomes {
         if outcome.ended == Ended::Failed {
             notifications.push(Notification {

@@ -149,6 +149,17 @@ impl Table {
         if !known.is_empty() {
             self.paragraph(6, "", &known.join(" · "), PLAIN, 2);
         }
+        for remark in view.remarks() {
+            let help = remark.help.as_deref().map(|help| format!(": {help}")).unwrap_or_default();
+            let said = format!("{}{help}", remark.why);
+            self.paragraph(
+                6,
+                "note  ",
+                &text::line(&said),
+                YELLOW,
+                if self.verbose { 12 } else { 4 },
+            );
+        }
     }
 
     fn stage(&mut self, view: &View<'_>, verdict: &Verdict) {
@@ -166,10 +177,12 @@ impl Table {
         for reason in verdict.reasons.iter().filter(|reason| reason.outcome == Decision::Fail) {
             self.reason(view, verdict, reason, "✗", RED);
         }
+        let verbose = self.verbose;
         for reason in verdict
             .reasons
             .iter()
             .filter(|reason| reason.outcome == Decision::Pass && reason.warning)
+            .filter(|reason| verbose || !reason.findings.is_empty())
         {
             if verdict.decision != Decision::Pass || self.verbose {
                 self.reason(view, verdict, reason, "!", YELLOW);

@@ -224,6 +224,23 @@ impl<'a> View<'a> {
         }
     }
 
+    /// What passes and is worth a look all the same, without being about single findings: evidence that is old at its
+    /// source, findings that no rule looks at. Stages that say the same say it once.
+    pub(crate) fn remarks(&self) -> Vec<&'a Reason> {
+        let mut out: Vec<&'a Reason> = Vec::new();
+        for reason in self.run.verdicts.iter().flat_map(|verdict| &verdict.reasons) {
+            let is_remark = reason.outcome == Decision::Pass
+                && reason.warning
+                && reason.findings.is_empty()
+                && reason.in_grace.is_empty();
+            let is_said = out.iter().any(|said| said.rule == reason.rule && said.why == reason.why);
+            if is_remark && !is_said {
+                out.push(reason);
+            }
+        }
+        out
+    }
+
     /// Every gap that a scanner left, with the scanner's name; a scanner that failed without naming one counts too.
     pub(crate) fn gaps(&self) -> Vec<(&'a str, Ended, Option<&'a Problem>)> {
         let mut out = Vec::new();

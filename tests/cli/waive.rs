@@ -11,6 +11,7 @@ waivers:
     match: { vuln: CVE-2020-1 }
     reason: A reason
     owner: a@example.org
+    created: 2099-06-01
     expires: 2100-01-01
 ";
 
@@ -101,7 +102,7 @@ fn a_waiver_without_reason_owner_or_expiry_is_refused() {
 #[test]
 fn comments_and_order_of_the_file_are_kept() {
     let sandbox = prepared();
-    let head = "# Reviewed every Monday.\napiVersion: secgate.dev/v1\nkind: Waivers\nwaivers:\n  # Said in the meeting.\n  - id: W-2020-001\n    match: { vuln: CVE-2020-1 }   # see there\n    reason: \"quoted: text\"\n    owner: a@example.org\n    expires: 2100-01-01\n";
+    let head = "# Reviewed every Monday.\napiVersion: secgate.dev/v1\nkind: Waivers\nwaivers:\n  # Said in the meeting.\n  - id: W-2020-001\n    match: { vuln: CVE-2020-1 }   # see there\n    reason: \"quoted: text\"\n    owner: a@example.org\n    created: 2099-06-01\n    expires: 2100-01-01\n";
     sandbox.write("secgate-waivers.yaml", head);
     waive(&sandbox, "CVE-2025-10001", &["--expires", "20d"]).exits(0);
     let text = sandbox.read("secgate-waivers.yaml");

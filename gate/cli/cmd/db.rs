@@ -180,7 +180,10 @@ fn time(ms: Option<i64>) -> Option<Timestamp> {
 
 fn json(status: &Status) -> serde_json::Value {
     let table = |table: &Option<secgate_advisory::Enrichment>| {
-        table.as_ref().map(|table| serde_json::json!({"entries": table.entries, "published": time(table.published)}))
+        table.as_ref().map(|table| serde_json::json!({
+            "entries": table.entries, "published": time(table.published), "checked": time(table.checked),
+            "file": time(table.file_time),
+        }))
     };
     let sources: Vec<_> = status
         .sources
@@ -194,7 +197,8 @@ fn json(status: &Status) -> serde_json::Value {
         .collect();
     serde_json::json!({
         "revision": status.revision, "origin": status.origin, "published": time(status.published),
-        "checked": time(status.checked), "starter": status.starter, "advisories": status.records,
+        "checked": time(status.checked), "newest_change": time(status.newest_change),
+        "newest_file": time(status.newest_file), "starter": status.starter, "advisories": status.records,
         "packages": status.packages, "kev": table(&status.kev), "epss": table(&status.epss), "sources": sources,
     })
 }
@@ -220,13 +224,22 @@ fn table(
         if args.verify { "  verified" } else { "" }
     )?;
     writeln!(out, "source      {}", status.origin)?;
-    writeln!(out, "data as of  {}", age(status.published))?;
+    writeln!(out, "current at  {}", age(status.published))?;
     writeln!(out, "checked     {}", age(status.checked))?;
+    writeln!(out, "newest      {}", age(status.newest_change))?;
     writeln!(out, "holds       {} advisories for {} packages", status.records, status.packages)?;
-    for (name, table) in [("KEV", &status.kev), ("EPSS", &status.epss)] {
+    for (name, table, current) in
+        [("KEV", &status.kev, status.kev_at()), ("EPSS", &status.epss, status.epss_at())]
+    {
         match table {
             Some(table) => {
-                writeln!(out, "{name:<11} {} CVEs, {}", table.entries, age(table.published))?;
+                writeln!(
+                    out,
+                    "{name:<11} {} CVEs, current at {}, of {}",
+                    table.entries,
+                    age(current.map(Timestamp::as_millisecond)),
+                    age(table.published)
+                )?;
             }
             None => writeln!(out, "{name:<11} not there")?,
         }

@@ -2,7 +2,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use secgate_advisory::{Database, DatabaseError, Enrichment};
-use secgate_model::{AdvisoryData, Ended, Finding, Inventory, Outcome as Left, Target, TargetKind};
+use secgate_model::{
+    AdvisoryData, Ended, Finding, Inventory, Outcome as Left, SourceDates, Target, TargetKind,
+};
 use secgate_scan::{
     import::{Recognised, import},
     merge_findings,
@@ -79,11 +81,15 @@ fn enrich(
         }
         Err(error) => return Err(super::db::unusable(&error, &path)),
     };
-    let time = |table: &Option<Enrichment>| {
-        let checked = table.as_ref().and_then(|table| table.checked);
-        checked.and_then(|ms| Timestamp::from_millisecond(ms).ok())
+    let published = |table: &Option<Enrichment>| {
+        let published = table.as_ref().and_then(|table| table.published);
+        published.and_then(|ms| Timestamp::from_millisecond(ms).ok())
     };
-    let tables = Tables { epss: time(&database.status().epss), kev: time(&database.status().kev) };
+    let status = database.status();
+    let tables = Tables {
+        epss: (status.epss_at(), published(&status.epss)),
+        kev: (status.kev_at(), published(&status.kev)),
+    };
     let has_kev = database.status().kev.is_some();
     for finding in findings {
         let cves: Vec<String> = std::iter::once(&finding.rule)
@@ -110,11 +116,27 @@ fn enrich(
     Ok(tables)
 }
 
-/// Until when the database's tables are known to be current.
+/// Until when the database's tables are known to be current, and of when they are.
 #[derive(Default)]
 struct Tables {
-    epss: Option<Timestamp>,
-    kev: Option<Timestamp>,
+    epss: (Option<Timestamp>, Option<Timestamp>),
+    kev: (Option<Timestamp>, Option<Timestamp>),
+}
+
+/// Two reports' data as one: of each date the older, and none where one of them has none.
+fn older(a: AdvisoryData, b: AdvisoryData) -> AdvisoryData {
+    let (first, second) =
+        if b.starter || (!a.starter && b.published < a.published) { (b, a) } else { (a, b) };
+    AdvisoryData {
+        epss: first.epss.min(second.epss),
+        kev: first.kev.min(second.kev),
+        at_source: SourceDates {
+            advisories: first.at_source.advisories.min(second.at_source.advisories),
+            epss: first.at_source.epss.min(second.at_source.epss),
+            kev: first.at_source.kev.min(second.at_source.kev),
+        },
+        ..first
+    }
 }
 
 /// What several reports say together.
@@ -147,9 +169,14 @@ impl Gathered {
                 starter: false,
                 epss: None,
                 kev: None,
+                at_source: SourceDates::default(),
             });
-            data.epss = data.epss.or(tables.epss);
-            data.kev = data.kev.or(tables.kev);
+            if data.epss.is_none() {
+                (data.epss, data.at_source.epss) = tables.epss;
+            }
+            if data.kev.is_none() {
+                (data.kev, data.at_source.kev) = tables.kev;
+            }
             self.left(outcome);
         }
     }
@@ -210,14 +237,7 @@ impl Gathered {
                 held.took_ms = held.took_ms.saturating_add(outcome.took_ms);
                 held.advisories = match (held.advisories.take(), outcome.advisories) {
                     // The older data decides whether the evidence is fresh, starter data whether it is enough.
-                    (Some(a), Some(b)) => {
-                        let worse = if b.starter || (!a.starter && b.published < a.published) {
-                            b
-                        } else {
-                            a
-                        };
-                        Some(worse)
-                    }
+                    (Some(a), Some(b)) => Some(older(a, b)),
                     // One of them does not say, and so nobody can say of both.
                     _ => None,
                 };

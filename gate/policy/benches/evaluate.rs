@@ -5,7 +5,7 @@ use std::{hint::black_box, io, path::Path, time::Instant};
 
 use secgate_model::{
     AdvisoryData, Confidence, Ended, Finding, Fingerprint, Kind, Location, Locus, Outcome,
-    Severity, Vulnerability,
+    Severity, SourceDates, Vulnerability,
 };
 use secgate_policy::{Inputs, Waivers, evaluate, load_policy, load_waivers};
 
@@ -29,12 +29,13 @@ fn main() {
             starter: false,
             epss: Some(now),
             kev: Some(now),
+            at_source: SourceDates::default(),
         }),
         took_ms: 0,
     });
     let lines: Vec<String> = (0..200)
         .map(|id| {
-            format!("- {{ id: W-{id}, match: {{ vuln: CVE-2026-{id} }}, reason: r, owner: o, expires: 2026-12-31 }}")
+            format!("- {{ id: W-{id}, match: {{ vuln: CVE-2026-{id} }}, reason: r, owner: o, created: 2026-11-01, expires: 2026-12-31 }}")
         })
         .collect();
     let some = load_waivers(&[("w.yaml".to_owned(), lines.join("\n").into_bytes())])

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use secgate_model::{AdvisoryData, Confidence, Kind, Location, Vulnerability};
+use secgate_model::{AdvisoryData, Confidence, Kind, Location, SourceDates, Vulnerability};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -113,6 +113,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Draft, ImportError> {
         starter: false,
         epss: None,
         kev: None,
+        at_source: SourceDates::default(),
     });
     if let Some(settings) = &report.settings {
         narrowed(&mut draft, settings);

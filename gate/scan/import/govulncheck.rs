@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use secgate_model::{AdvisoryData, Confidence, Kind, Locus, Vulnerability};
+use secgate_model::{AdvisoryData, Confidence, Kind, Locus, SourceDates, Vulnerability};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -99,6 +99,7 @@ pub(super) fn read(input: &Input<'_>) -> Result<Draft, ImportError> {
                 starter: false,
                 epss: None,
                 kev: None,
+                at_source: SourceDates::default(),
             });
         }
         checked |= message

@@ -3,7 +3,9 @@
 //! Severity is Grype's word; `Unknown` is nobody's, `Negligible` is low. The fix states `not-fixed`, `wont-fix` and
 //! `unknown` all mean that no advisory names a fixed version. `ignoredMatches` count.
 
-use secgate_model::{AdvisoryData, Confidence, Kind, Location, Target, TargetKind, Vulnerability};
+use secgate_model::{
+    AdvisoryData, Confidence, Kind, Location, SourceDates, Target, TargetKind, Vulnerability,
+};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -199,6 +201,7 @@ fn database(draft: &mut Draft, database: Option<Database>) {
         starter: false,
         epss: None,
         kev: None,
+        at_source: SourceDates::default(),
     });
 }
 
