@@ -223,7 +223,11 @@ fn look<'a>(
     };
     let mut merged = merge(lists, budget).map_err(|(at, error)| fail(at, error))?;
     let top = lists.len().saturating_sub(1);
-    survey(&mut merged, lists, options.pick, budget).map_err(|error| fail(top, error))
+    let found = survey(&mut merged, lists, options.pick, budget).map_err(|error| fail(top, error));
+    // Giving back the memory of some hundred thousand paths is nothing to wait for.
+    let nodes = std::mem::take(&mut merged.nodes);
+    rayon::spawn(move || drop(nodes));
+    found
 }
 
 /// The step of each layer. A history that does not have one for each tells of none.
