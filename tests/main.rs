@@ -18,10 +18,12 @@ mod cli {
     mod exclude;
     mod exit_codes;
     mod explain;
+    mod faults;
     mod freshness;
     mod hook;
     mod init;
     mod policy;
+    mod pushed;
     mod texts;
     mod waive;
     mod yanked;
