@@ -18,6 +18,7 @@ mod cli {
     mod exclude;
     mod exit_codes;
     mod explain;
+    mod faults;
     mod freshness;
     mod hook;
     mod image;
@@ -25,6 +26,7 @@ mod cli {
     mod init;
     mod licenses;
     mod policy;
+    mod pushed;
     mod sbom;
     mod sbom_diff;
     mod texts;

@@ -3,8 +3,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use secgate_model::{
-    AdvisoryData, Confidence, Finding, Kind, Locus, Package, Paths, Problem, Severity, SourceDates,
-    Target, UnknownKind, Vulnerability,
+    Confidence, Finding, Kind, Locus, Package, Paths, Problem, Severity, Target, UnknownKind,
+    Vulnerability,
 };
 use secgate_scan::{About, Job, Need, Scan, ScanError, Scanner, vulnerability_fingerprint};
 
@@ -59,7 +59,7 @@ impl Scanner for Audit<'_> {
             ScanError::new(error.to_string()).with_hint("run `secgate db update` to replace it")
         };
         let mut scan = Scan {
-            advisories: Some(self.advisory_data()),
+            advisories: Some(self.database.status().advisory_data()),
             nothing_to_look_at: inventory.files.is_empty() && inventory.packages.is_empty(),
             ..Scan::default()
         };
@@ -508,23 +508,5 @@ impl Audit<'_> {
             rule,
             aliases,
         })
-    }
-
-    fn advisory_data(&self) -> AdvisoryData {
-        let status = self.database.status();
-        let time = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-        AdvisoryData {
-            revision: status.revision.clone(),
-            published: status.published_at(),
-            count: status.records,
-            starter: status.starter,
-            epss: status.epss_at(),
-            kev: status.kev_at(),
-            at_source: SourceDates {
-                advisories: time(status.newest_change),
-                epss: time(status.epss.as_ref().and_then(|table| table.published)),
-                kev: time(status.kev.as_ref().and_then(|table| table.published)),
-            },
-        }
     }
 }

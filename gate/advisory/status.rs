@@ -1,4 +1,5 @@
 use jiff::Timestamp;
+use secgate_model::{AdvisoryData, SourceDates};
 use serde::{Deserialize, Serialize};
 
 use crate::{compile::Seen, release::Release};
@@ -106,6 +107,24 @@ impl Status {
     /// Until when the KEV catalogue is known to be the newest.
     pub fn kev_at(&self) -> Option<Timestamp> {
         self.kev.as_ref().and_then(|table| table.current_until(FROZEN_KEV_MS))
+    }
+
+    /// What an outcome says of these data, and a policy judges.
+    pub fn advisory_data(&self) -> AdvisoryData {
+        let time = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        AdvisoryData {
+            revision: self.revision.clone(),
+            published: self.published_at(),
+            count: self.records,
+            starter: self.starter,
+            epss: self.epss_at(),
+            kev: self.kev_at(),
+            at_source: SourceDates {
+                advisories: time(self.newest_change),
+                epss: time(self.epss.as_ref().and_then(|table| table.published)),
+                kev: time(self.kev.as_ref().and_then(|table| table.published)),
+            },
+        }
     }
 
     /// The newest of the times of `seen` that do not lie after `now`.

@@ -410,7 +410,7 @@ async fn table<T>(
             progress.finished(name, &format!("{} entries", about.entries));
             let Validators { etag, last_modified } = body.validators;
             let file_time = body.file_time;
-            Ok(Table::New(rows, Enrichment { etag, last_modified, file_time, ..about }))
+            Ok(Table::New(rows, Enrichment { file_time, etag, last_modified, ..about }))
         }
     }
 }

@@ -1,14 +1,14 @@
 use std::path::Path;
 
 use secgate_advisory::Database;
-use secgate_model::Decision;
+use secgate_model::{Decision, Ended};
 use secgate_policy::Baseline;
 use secgate_source::repository_top;
 
 use crate::{
     exit::Failure,
     judge::baseline_of,
-    look::look_at_revision,
+    look::{Looked, look_at_revision},
     settings::{MAX_REPORT, Settings, read},
 };
 
@@ -40,15 +40,16 @@ pub(crate) fn read_baseline(
     let only =
         absolute.is_file().then(|| absolute.file_name().and_then(|name| name.to_str())).flatten();
     let looked = look_at_revision(&top, named, below, only, settings, database, scanners)?;
-    complete(
-        named,
-        looked
-            .ran
-            .outcomes
-            .iter()
-            .all(|outcome| outcome.problems.iter().all(|problem| !problem.gap)),
-    )?;
+    complete(named, is_complete(&looked))?;
     Ok(baseline_of(&looked.ran.findings))
+}
+
+/// Whether a look missed nothing, so that what it saw may excuse what is there now.
+pub(crate) fn is_complete(looked: &Looked) -> bool {
+    looked.ran.outcomes.iter().all(|outcome| {
+        matches!(outcome.ended, Ended::Complete | Ended::Skipped)
+            && outcome.problems.iter().all(|problem| !problem.gap)
+    })
 }
 
 pub(crate) fn from_report(path: &Path) -> Result<Baseline, Failure> {

@@ -3,9 +3,9 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobSet, GlobSetBuilder};
 
-use crate::{config::Config, exit::Failure};
+use crate::{config::Config, config_faults::globs, exit::Failure};
 
 /// What the configuration leaves out. Its patterns are relative to the configuration's folder, whatever is looked at: a
 /// folder, or the same folder at an earlier revision.
@@ -25,24 +25,19 @@ impl Exclude {
     pub(crate) fn new(config: &Config, root: &Path) -> Result<Self, Failure> {
         let mut set = GlobSetBuilder::new();
         for pattern in &config.exclude {
-            let bare = pattern.trim_end_matches('/').trim_start_matches("./");
-            if bare.is_empty() || bare.starts_with('/') || bare.split('/').any(|part| part == "..")
+            for glob in globs(&pattern.value)
+                .map_err(|(message, _)| Failure::usage(format!("{}: {message}", config.shown())))?
             {
-                return Err(Failure::usage(format!(
-                    "{}: exclude: `{pattern}` does not name something below the configuration's folder",
-                    config.shown()
-                )));
-            }
-            for pattern in [bare.to_owned(), format!("{bare}/**")] {
-                let glob = GlobBuilder::new(&pattern).literal_separator(true).build();
-                set.add(glob.map_err(|error| {
-                    Failure::usage(format!("{}: exclude: {error}", config.shown()))
-                })?);
+                set.add(glob);
             }
         }
+        let absolute = |folder: &Path| {
+            // Of a commit that is not checked out, the folder need not be there.
+            folder.canonicalize().ok().or_else(|| folder.is_absolute().then(|| folder.to_owned()))
+        };
         Ok(Self {
             set: set.build().map_err(Failure::usage)?,
-            home: config.folder().and_then(|folder| folder.canonicalize().ok()),
+            home: config.folder().and_then(absolute),
             root: root.to_owned(),
             reports: config.reports_folder().canonicalize().ok().filter(|reports| reports != root),
             left_out: AtomicUsize::new(0),

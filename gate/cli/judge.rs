@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use secgate_advisory::Database;
 use secgate_model::{Decision, Finding, Inventory, Outcome, Target, Verdict};
 use secgate_policy::{Baseline, Inputs, Policy, evaluate};
 use secgate_report::{Format, Options, Run, render};
@@ -15,6 +16,7 @@ use crate::{
     environment,
     exit::{ERROR, FAIL, Failure, PASS},
     look::Looked,
+    plan::settle_plan,
     settings::Settings,
 };
 
@@ -78,6 +80,20 @@ pub(crate) fn verdict(
         first_seen: None,
         now: settings.now,
     })
+}
+
+/// Judges one stage, and makes sure that the plan of the verdict leads to a pass.
+pub(crate) fn judge_stage(
+    case: &Case<'_>,
+    settings: &Settings,
+    policy: &Policy,
+    stage: &str,
+    baseline: Option<&Baseline>,
+    database: &Database,
+) -> Verdict {
+    let mut verdict = verdict(case, settings, policy, stage, baseline);
+    settle_plan(&mut verdict, case, settings, policy, baseline, database);
+    verdict
 }
 
 /// The findings of an earlier look as a baseline.

@@ -119,7 +119,13 @@ fn scan(
 pub(crate) fn audit_of<'d>(settings: &Settings, database: &'d Database) -> Audit<'d> {
     let options = AuditOptions {
         accept_unpinned: settings.config.audit.accept_unpinned,
-        accept_missing: settings.config.audit.accept_missing.clone(),
+        accept_missing: settings
+            .config
+            .audit
+            .accept_missing
+            .iter()
+            .map(|name| name.value.clone())
+            .collect(),
         crates_index: settings.crates_index.clone(),
     };
     Audit { database, options }

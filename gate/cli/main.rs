@@ -3,7 +3,9 @@
 mod args;
 mod baseline;
 mod cmd;
+mod committed;
 mod config;
+mod config_faults;
 mod environment;
 mod exclude;
 mod exit;

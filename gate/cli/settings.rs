@@ -7,12 +7,21 @@ use jiff::Timestamp;
 use secgate_advisory::{CratesIndex, Database, DatabaseError};
 use secgate_policy::{Diagnostics, Policy, Waivers, load_policy, load_waivers};
 
-use crate::{args::Common, cmd::db::unusable, config::Config, environment, exit::Failure};
+use crate::{
+    args::Common,
+    cmd::db::unusable,
+    config::{Config, Placed},
+    environment,
+    exit::Failure,
+};
 
 /// Policies, waivers and VEX documents above this are refused.
 const MAX_INPUT: u64 = 16 << 20;
 /// Reports that are read.
 pub(crate) const MAX_REPORT: u64 = 256 << 20;
+
+/// How files are read: from the disk, or from a commit.
+pub(crate) type Reader<'a> = dyn Fn(&Path, u64) -> io::Result<Vec<u8>> + 'a;
 
 /// A whole file, bounded.
 pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
@@ -30,18 +39,53 @@ pub(crate) fn faults(diagnostics: &Diagnostics) -> Failure {
     Failure::usage(lines.join("\n"))
 }
 
-/// Reads a policy by path or `builtin:` name.
-pub(crate) fn policy(name: &str) -> Result<Policy, Failure> {
-    load_policy(Path::new(name), &|path| read(path, MAX_INPUT))
+/// Reads the policy that the options name, by path or `builtin:` name, or that of the configuration.
+pub(crate) fn policy(
+    given: Option<&str>,
+    config: &Config,
+    reader: &Reader<'_>,
+) -> Result<Policy, Failure> {
+    let name = given.map_or_else(|| config.policy(), str::to_owned);
+    if let (None, Some(placed), false) = (given, &config.policy, name.starts_with("builtin:"))
+        && let Err(error) = reader(Path::new(&name), MAX_INPUT)
+    {
+        let message = format!("policy: {name} cannot be read: {error}");
+        return Err(fault(config, placed, message));
+    }
+    load_policy(Path::new(&name), &|path| reader(path, MAX_INPUT))
         .map_err(|diagnostics| faults(&diagnostics))
 }
 
-/// Reads waiver files and VEX documents.
-pub(crate) fn waivers(files: &[PathBuf]) -> Result<Waivers, Failure> {
+fn fault(config: &Config, placed: &Placed, message: String) -> Failure {
+    let hint = "name a file that is there, relative to the configuration's folder";
+    faults(&Diagnostics(vec![config.fault(placed.referenced, message, hint)]))
+}
+
+/// Reads the waiver files and VEX documents that the options name, or those of the configuration.
+pub(crate) fn waivers(
+    given: (&[PathBuf], &[PathBuf]),
+    config: &Config,
+    reader: &Reader<'_>,
+) -> Result<Waivers, Failure> {
+    let mut files: Vec<(PathBuf, Option<&Placed>)> = Vec::new();
+    let lists =
+        [((given.0, config.waivers()), &config.waivers), ((given.1, config.vex()), &config.vex)];
+    for ((given, configured), placed) in lists {
+        if given.is_empty() {
+            files.extend(configured.into_iter().zip(placed.iter().map(Some)));
+        } else {
+            files.extend(given.iter().map(|path| (path.clone(), None)));
+        }
+    }
     let mut texts = Vec::with_capacity(files.len());
-    for path in files {
-        let bytes = read(path, MAX_INPUT)
-            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+    for (path, placed) in &files {
+        let bytes = reader(path, MAX_INPUT).map_err(|error| {
+            let message = format!("{}: {error}", path.display());
+            match placed {
+                Some(placed) => fault(config, placed, message),
+                None => Failure::usage(message),
+            }
+        })?;
         texts.push((path.display().to_string(), bytes));
     }
     load_waivers(&texts).map_err(|diagnostics| faults(&diagnostics))
@@ -60,13 +104,18 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads everything that a verdict needs besides the target. `start` is where the search for `secgate.yaml` begins.
     pub(crate) fn read(common: &Common, start: Option<&Path>) -> Result<Self, Failure> {
-        let config = Config::find(common.config.as_deref(), start)?;
-        let policy = policy(&common.policy.clone().unwrap_or_else(|| config.policy()))?;
-        let mut files =
-            if common.waivers.is_empty() { config.waivers() } else { common.waivers.clone() };
-        files.extend(if common.vex.is_empty() { config.vex() } else { common.vex.clone() });
+        Self::of(Config::find(common.config.as_deref(), start)?, common, &read)
+    }
+
+    /// What the options and this configuration come to, policy and waivers read by `reader`.
+    pub(crate) fn of(
+        config: Config,
+        common: &Common,
+        reader: &Reader<'_>,
+    ) -> Result<Self, Failure> {
+        let policy = policy(common.policy.as_deref(), &config, reader)?;
         Ok(Self {
-            waivers: waivers(&files)?,
+            waivers: waivers((&common.waivers, &common.vex), &config, reader)?,
             policy,
             now: common.at.unwrap_or_else(environment::now),
             crates_index: config.crates_index(common.crates_index.as_deref())?,

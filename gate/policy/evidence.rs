@@ -27,6 +27,35 @@ pub(crate) struct Evidence {
     pub(crate) stale_at: Vec<(Timestamp, String)>,
 }
 
+/// What `stage` says of advisory data that its scanners would match against, each a reason: whether advisories, EPSS and KEV
+/// are fresh enough for it. Empty for a stage that needs none, `None` for an unknown one.
+pub fn judge_data(
+    policy: &Policy,
+    stage: &str,
+    data: &AdvisoryData,
+    now: Timestamp,
+) -> Option<Vec<Reason>> {
+    let stage = policy.stage(stage)?;
+    let outcomes: Vec<Outcome> = stage
+        .scanners
+        .iter()
+        .filter(|scanner| finds_vulnerabilities(&scanner.name))
+        .map(|scanner| Outcome {
+            scanner: scanner.name.clone(),
+            version: String::new(),
+            ended: Ended::Complete,
+            detail: String::new(),
+            problems: Vec::new(),
+            advisories: Some(data.clone()),
+            took_ms: 0,
+        })
+        .collect();
+    let about = ["evidence:advisories", "evidence:epss", "evidence:kev"];
+    let mut reasons = check(policy, stage, &outcomes, now).reasons;
+    reasons.retain(|reason| about.contains(&reason.rule.as_str()));
+    Some(reasons)
+}
+
 pub(crate) fn check(
     policy: &Policy,
     stage: &Stage,
@@ -235,17 +264,18 @@ fn complete(name: &str, required: bool, left: &[&Outcome]) -> Checked {
     Ok(Good::of(why.join("; ")))
 }
 
+fn finds_vulnerabilities(scanner: &str) -> bool {
+    SCANNERS.iter().any(|(name, kinds)| *name == scanner && kinds.contains(&Kind::Vulnerability))
+}
+
 /// The outcomes whose advisories the stage relies on.
 fn dated_outcomes<'o>(policy: &Policy, stage: &Stage, outcomes: &'o [Outcome]) -> Vec<&'o Outcome> {
-    let finds = |name: &str| {
-        SCANNERS.iter().any(|(other, kinds)| *other == name && kinds.contains(&Kind::Vulnerability))
-    };
-    let own = stage.scanners.iter().any(|scanner| finds(&scanner.name));
+    let own = stage.scanners.iter().any(|scanner| finds_vulnerabilities(&scanner.name));
     let mut dated: Vec<&Outcome> = outcomes
         .iter()
         .filter(|outcome| {
             let listed = stage.scanners.iter().any(|scanner| scanner.name == outcome.scanner);
-            let matched = finds(&outcome.scanner) || outcome.advisories.is_some();
+            let matched = finds_vulnerabilities(&outcome.scanner) || outcome.advisories.is_some();
             // Without a scanner of ours, a tool's report is the evidence, whether it names its data or not.
             let tool = !own && policy.tools.contains(&outcome.scanner);
             listed && (matched || tool) && !matches!(outcome.ended, Ended::Skipped | Ended::Failed)

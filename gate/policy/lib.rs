@@ -58,7 +58,7 @@ pub use baseline::{Baseline, BaselineError};
 pub use builtin::{builtin_policy, builtin_tests};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use evaluate::{Inputs, evaluate, is_waived};
-pub use evidence::CLOCK_SKEW;
+pub use evidence::{CLOCK_SKEW, judge_data};
 pub use explain::{FindingExplanation, RuleExplanation, check, explain, explain_finding};
 pub use load::{ReadFile, load_policy};
 pub use plan::after_plan;

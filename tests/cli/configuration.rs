@@ -88,3 +88,25 @@ fn doctor_says_what_is_missing() {
     sandbox.write("secgate.yaml", "stages: [source\n");
     sandbox.say("doctor").exits(3).says(&["BAD"]);
 }
+
+#[test]
+fn doctor_asks_the_policy_of_each_stage_how_old_its_data_may_be() {
+    let sandbox = Sandbox::new();
+    let policy = "apiVersion: secgate.dev/v1\nkind: Policy\nmetadata: { name: x }\nextends: [\"builtin:default\"]\nevidence:\n";
+    sandbox.write("policy.yaml", format!("{policy}  kev: {{ at_source: 1h }}\n"));
+    sandbox.write("secgate.yaml", format!("{HEAD}stages: [source]\npolicy: policy.yaml\n"));
+    let run = sandbox.say("doctor").exits(3);
+    run.says(&["BAD  stage source, kev:", "allows 1h", "note stage source, advisories:"]);
+    sandbox.say("run").exits(3);
+    sandbox.write("policy.yaml", format!("{policy}  kev: 24h\n"));
+    sandbox.say("doctor").exits(0).says(&["note stage source, kev:", "at their source"]);
+    sandbox.write("secgate.yaml", format!("{HEAD}stages: [sorce]\npolicy: policy.yaml\n"));
+    sandbox.say("doctor").exits(3).says(&["stage sorce: the policy has no such stage"]);
+    // The starter set is enough where the policy says so.
+    std::fs::remove_file(sandbox.database()).unwrap();
+    let config = format!("{HEAD}stages: [source]\npolicy: policy.yaml\n");
+    sandbox.write("secgate.yaml", config);
+    sandbox.say("doctor").exits(3).says(&["run `secgate db update`"]);
+    sandbox.write("policy.yaml", format!("{policy}  advisories: {{ starter: allow }}\n"));
+    sandbox.say("doctor").exits(0).says(&["starter set; the policy allows that"]);
+}

@@ -45,3 +45,28 @@ fn a_report_is_explained_without_scanning() {
     sandbox.write("cut.json", &sandbox.read("out/r.json")[..200]);
     sandbox.say("explain CVE-2025-10001 --report cut.json").exits(3).says(&["cut.json"]);
 }
+
+#[test]
+fn what_explain_does_not_do_is_refused() {
+    let sandbox = Sandbox::with(VULNERABLE);
+    for options in ["--format json", "-o json=x.json", "--format html"] {
+        let run = sandbox.say(&format!("explain CVE-2025-10001 {options}")).exits(2);
+        assert!(run.stdout.is_empty() && !sandbox.exists("x.json"));
+        run.says(&["--format", "audit"]);
+    }
+    sandbox.say("explain CVE-2025-10001 --format table").exits(1);
+}
+
+#[test]
+fn a_baseline_counts_in_an_explanation() {
+    let sandbox = Sandbox::with(VULNERABLE);
+    sandbox.commit("one");
+    sandbox.say("audit . -o json=before.json").exits(1);
+    sandbox.say("explain CVE-2025-10001").exits(1);
+    sandbox.say("explain CVE-2025-10001 --baseline HEAD").exits(0).says(&["baseline"]);
+    sandbox.say("explain CVE-2025-10001 --baseline before.json").exits(0);
+    sandbox.say("explain CVE-2025-10001 --report before.json").exits(1);
+    sandbox.say("explain CVE-2025-10001 --report before.json --baseline before.json").exits(0);
+    sandbox.say("explain CVE-2025-10001 --report before.json --baseline HEAD").exits(2);
+    sandbox.say("explain CVE-2025-10001 --baseline nowhere").exits(3);
+}

@@ -40,7 +40,8 @@ fn every_report_says_what_is_old_at_its_source() {
     let new = sandbox(&aged(2));
     for format in ["table", "markdown", "sarif", "gitlab", "github", "html", "junit", "json"] {
         let line = format!("audit . --format {format}");
-        for what in ["KEV data at their source", "EPSS data at their source", "advisories at their"] {
+        for what in ["KEV data at their source", "EPSS data at their source", "advisories at their"]
+        {
             let run = old.say(&line).exits(0);
             let text = run.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(text.contains(what) && text.contains("40 days old"), "{format} {what}: {text}");

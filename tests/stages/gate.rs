@@ -164,3 +164,30 @@ fn an_old_report_is_stale_evidence() {
     let at = crate::harness::hours_from_now(48);
     sandbox.run(["gate", "--stage", "source", "own.json", "--at", &at]).exits(3).says(&["old"]);
 }
+
+#[test]
+fn findings_that_no_rule_looks_at_are_said_in_every_report() {
+    let sandbox = prepared();
+    let blind = POLICY
+        .lines()
+        .filter(|line| !line.contains("weak"))
+        .map(|line| line.replace("scanners: [trivy]", "scanners: [trivy, bandit]") + "\n")
+        .collect::<String>();
+    sandbox.write("blind.yaml", blind);
+    for format in ["table", "markdown", "sarif", "gitlab", "github", "html", "junit", "json"] {
+        let line = format!(
+            "gate --stage tools trivy.json bandit.json --policy blind.yaml --format {format}"
+        );
+        let text = sandbox.say(&line).stdout;
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("no rule of the stage tools looks at that kind"), "{format}: {text}");
+        let line = line.replace("blind", "policy").replace("trivy.json bandit.json", "trivy.json");
+        assert!(!sandbox.say(&line).stdout.contains("no rule of the stage"), "{format}");
+    }
+    let check = sandbox.say("policy check builtin:default policy.yaml").exits(0);
+    assert!(!check.stdout.contains("warning"), "{}", check.stdout);
+    let image = POLICY.replace("scanners: [audit]", "scanners: [audit, image]");
+    sandbox.write("image.yaml", image);
+    let check = sandbox.say("policy check image.yaml").exits(0);
+    check.says(&["warning: image.yaml:8:1", "none of its rules looks at findings of kind secret"]);
+}

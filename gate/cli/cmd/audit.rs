@@ -5,9 +5,8 @@ use crate::{
     baseline::read_baseline,
     environment,
     exit::Outcome,
-    judge::{Case, conclude, policy_for, verdict},
+    judge::{Case, conclude, judge_stage, policy_for},
     look::look,
-    plan::settle_plan,
     settings::Settings,
 };
 
@@ -39,8 +38,7 @@ fn judge(path: &Path, common: &Common, settings: &Settings, started: jiff::Times
         None => None,
     };
     let case = Case::of(&looked, started);
-    let mut verdict = verdict(&case, settings, &policy, STAGE, baseline.as_ref());
-    settle_plan(&mut verdict, &case, settings, &policy, baseline.as_ref(), &database);
+    let verdict = judge_stage(&case, settings, &policy, STAGE, baseline.as_ref(), &database);
     let code = conclude(&case, &[verdict], common, &common.output, settings);
     // The process ends here: giving back some ten thousand pieces of memory one by one takes longer than all at once.
     std::mem::forget((looked, database));

@@ -8,7 +8,7 @@ use secgate_advisory::{
 
 use crate::{
     args::{DbBuildArgs, DbCommand, DbStatusArgs, DbUpdateArgs, Talk},
-    config::Config,
+    config::{Config, Placed},
     environment,
     exit::{Failure, Outcome, PASS},
     judge::show,
@@ -42,7 +42,7 @@ fn update(args: &DbUpdateArgs) -> Outcome {
             .hint("build from a folder: `secgate db build --from DIR`"));
     }
     let config = Config::find(args.config.as_deref(), None)?;
-    let mirror = args.mirror.clone().or_else(|| config.advisories.mirror.clone());
+    let mirror = args.mirror.clone().or_else(|| text(config.advisories.mirror.as_ref()));
     let public = mirror.is_none();
     // A mirror of one's own is asked for everything: nobody who set one wants a call to the public addresses.
     let table = |given: &Option<String>,
@@ -57,13 +57,13 @@ fn update(args: &DbUpdateArgs) -> Outcome {
         origin: Origin::parse(mirror.as_deref().unwrap_or(PUBLIC_MIRROR))
             .map_err(Failure::usage)?,
         ecosystems: if args.ecosystem.is_empty() {
-            config.advisories.ecosystems.clone()
+            texts(&config.advisories.ecosystems)
         } else {
             args.ecosystem.clone()
         },
-        kev: table(&args.kev, &config.advisories.kev, PUBLIC_KEV)?,
-        epss: table(&args.epss, &config.advisories.epss, PUBLIC_EPSS)?,
-        amazon: amazon(&args.amazon, &config.advisories.amazon, public)?,
+        kev: table(&args.kev, &text(config.advisories.kev.as_ref()), PUBLIC_KEV)?,
+        epss: table(&args.epss, &text(config.advisories.epss.as_ref()), PUBLIC_EPSS)?,
+        amazon: amazon(&args.amazon, &texts(&config.advisories.amazon), public)?,
         full: args.full,
         database: config.database(args.db.as_deref())?,
         now: environment::now(),
@@ -93,6 +93,14 @@ fn build(args: &DbBuildArgs) -> Outcome {
         secgate_advisory::build(&options, &progress(&args.talk)).map_err(|error| failed(&error))?;
     tell(&updated, &options.database, &args.talk);
     Ok(PASS)
+}
+
+fn text(placed: Option<&Placed>) -> Option<String> {
+    placed.map(|placed| placed.value.clone())
+}
+
+fn texts(list: &[Placed]) -> Vec<String> {
+    list.iter().map(|placed| placed.value.clone()).collect()
 }
 
 /// The sources of Amazon Linux: those given, those of the configuration, or the vendor's own.
@@ -277,7 +285,7 @@ fn table(
 }
 
 /// The distance from `then` to `now` in words.
-fn ago(now: Timestamp, then: Timestamp) -> String {
+pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.as_second() - then.as_second();
     let (word, seconds) = if seconds < 0 { ("ahead", -seconds) } else { ("ago", seconds) };
     match seconds {

@@ -90,7 +90,7 @@ fn title() -> std::collections::BTreeMap<String, String> {
 pub(crate) fn pull(args: &DbPullArgs) -> Outcome {
     let named = named(&args.reference)?;
     let config = Config::find(args.config.as_deref(), None)?;
-    let policy = policy(&args.policy.clone().unwrap_or_else(|| config.policy()))?;
+    let policy = policy(args.policy.as_deref(), &config, &read)?;
     let path = config.database(args.db.as_deref())?;
     let registry = registry(&named, &args.source)?;
     let (signed, bytes) = fetch(&registry, &named)?;

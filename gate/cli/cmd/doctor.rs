@@ -1,11 +1,16 @@
 use std::{path::Path, process::Command};
 
-use secgate_advisory::Database;
+use secgate_advisory::{Database, DatabaseError};
+use secgate_model::Decision;
+use secgate_policy::{Policy, judge_data};
 
 use crate::{
     args::DoctorArgs,
-    cmd::hook::{hook_path, is_ours},
-    config::{Config, NAME},
+    cmd::{
+        db::ago,
+        hook::{hook_path, is_ours},
+    },
+    config::Config,
     environment,
     exit::{ERROR, Outcome, PASS},
     judge::show,
@@ -25,10 +30,8 @@ pub(crate) fn run(args: &DoctorArgs) -> Outcome {
     let mut lines = Vec::new();
     let config = match Config::find(args.config.as_deref(), None) {
         Ok(config) => {
-            lines.push(match config.folder() {
-                Some(folder) => {
-                    (Mark::Good, format!("configuration: {}", folder.join(NAME).display()))
-                }
+            lines.push(match config.file() {
+                Some(file) => (Mark::Good, format!("configuration: {}", file.display())),
                 None => (
                     Mark::Note,
                     "configuration: no secgate.yaml here or above; `secgate init` writes one"
@@ -42,22 +45,27 @@ pub(crate) fn run(args: &DoctorArgs) -> Outcome {
             Config::default()
         }
     };
-    lines.push(match settings::policy(&config.policy()) {
+    let policy = match settings::policy(None, &config, &settings::read) {
         Ok(policy) => {
             let stages: Vec<&str> = policy.stages().collect();
-            (Mark::Good, format!("policy: {}, stages {}", config.policy(), stages.join(", ")))
+            let line = format!("policy: {}, stages {}", config.policy(), stages.join(", "));
+            lines.push((Mark::Good, line));
+            Some(policy)
         }
-        Err(failure) => (Mark::Bad, format!("policy: {}", failure.message())),
-    });
+        Err(failure) => {
+            lines.push((Mark::Bad, format!("policy: {}", failure.message())));
+            None
+        }
+    };
     let mut files = config.waivers();
     files.extend(config.vex());
     if !files.is_empty() {
-        lines.push(match settings::waivers(&files) {
+        lines.push(match settings::waivers((&[], &[]), &config, &settings::read) {
             Ok(waivers) => (Mark::Good, format!("waivers: {}", waivers.list().len())),
             Err(failure) => (Mark::Bad, format!("waivers: {}", failure.message())),
         });
     }
-    lines.push(database(&config, args));
+    lines.extend(database(&config, policy.as_ref(), args));
     let git = Command::new("git").arg("--version").output().is_ok_and(|out| out.status.success());
     lines.push(if git {
         (Mark::Good, "git: there".to_owned())
@@ -90,37 +98,65 @@ pub(crate) fn run(args: &DoctorArgs) -> Outcome {
     Ok(if bad { ERROR } else { PASS })
 }
 
-fn database(config: &Config, args: &DoctorArgs) -> (Mark, String) {
+/// The database at hand, and whether each stage that is run would take it.
+fn database(config: &Config, policy: Option<&Policy>, args: &DoctorArgs) -> Vec<(Mark, String)> {
+    let bad = |text: String| vec![(Mark::Bad, format!("advisories: {text}"))];
     let path = match config.database(args.db.as_deref()) {
         Ok(path) => path,
-        Err(failure) => return (Mark::Bad, format!("advisories: {}", failure.message())),
+        Err(failure) => return bad(failure.message().to_owned()),
     };
-    match Database::open(&path) {
-        Err(error) => (Mark::Bad, format!("advisories: {error}; run `secgate db update`")),
-        Ok(database) => {
-            let status = database.status();
-            let Some(published) = status.published_at() else {
-                return (
-                    Mark::Bad,
-                    "advisories: of unknown age; run `secgate db update`".to_owned(),
-                );
-            };
-            if status.kev.is_none() || status.epss.is_none() {
-                let message = "advisories: without KEV or EPSS, which the built-in policies need; run `secgate db update`, \
-                               with --kev and --epss where your mirror has neither";
-                return (Mark::Bad, message.to_owned());
-            }
-            let hours = environment::now().duration_since(published).as_hours();
-            let line = format!(
-                "advisories: {} of {} ecosystems, {hours} h old",
-                status.records,
-                status.sources.len()
-            );
-            if hours >= 24 {
-                (Mark::Bad, format!("{line}; run `secgate db update`"))
-            } else {
-                (Mark::Good, line)
-            }
+    let opened = match Database::open(&path) {
+        // A run would take the starter set, too, and the policy says whether that is enough.
+        Err(DatabaseError::Missing { .. }) if !config.names_database(args.db.as_deref()) => {
+            secgate_advisory::starter()
         }
+        opened => opened,
+    };
+    let database = match opened {
+        Ok(database) => database,
+        Err(error) => return bad(format!("{error}; run `secgate db update`")),
+    };
+    let (status, now) = (database.status(), environment::now());
+    let line = if status.starter {
+        "advisories: the embedded starter set; `secgate db update` fetches the world's".to_owned()
+    } else {
+        let age = status
+            .published_at()
+            .map_or_else(|| "of unknown age".to_owned(), |at| format!("current {}", ago(now, at)));
+        format!("advisories: {} of {} ecosystems, {age}", status.records, status.sources.len())
+    };
+    let mut lines = vec![(if status.starter { Mark::Note } else { Mark::Good }, line)];
+    let Some(policy) = policy else { return lines };
+    let data = status.advisory_data();
+    for stage in stages(config, policy) {
+        let Some(reasons) = judge_data(policy, stage, &data, now) else {
+            lines.push((Mark::Bad, format!("stage {stage}: the policy has no such stage")));
+            continue;
+        };
+        for reason in reasons {
+            let what = reason.rule.strip_prefix("evidence:").unwrap_or(&reason.rule);
+            let mut help = reason.help.map(|help| format!("; {help}")).unwrap_or_default();
+            let is_absent = (what == "kev" && data.kev.is_none() && !status.starter)
+                || (what == "epss" && data.epss.is_none() && !status.starter);
+            if is_absent {
+                help.push_str(&format!(", with --{what} where your mirror has none"));
+            }
+            let mark = match (reason.outcome, reason.warning) {
+                (Decision::Pass, false) => Mark::Good,
+                (Decision::Pass, true) => Mark::Note,
+                _ => Mark::Bad,
+            };
+            lines.push((mark, format!("stage {stage}, {what}: {}{help}", reason.why)));
+        }
+    }
+    lines
+}
+
+/// The stages that `run` runs, or all where the configuration names none.
+fn stages<'a>(config: &'a Config, policy: &'a Policy) -> Vec<&'a str> {
+    if config.stages.is_empty() {
+        policy.stages().collect()
+    } else {
+        config.stages.iter().map(|stage| stage.value.as_str()).collect()
     }
 }

@@ -1,19 +1,29 @@
-use secgate_model::{Finding, Inventory, Outcome as Left, Target};
-use secgate_policy::{Inputs, explain_finding};
+use std::path::Path;
+
+use secgate_model::{Finding, Outcome as Left, Target};
+use secgate_policy::{Baseline, Inputs, explain_finding};
+use secgate_report::Format;
 
 use crate::{
     args::ExplainArgs,
+    baseline::{from_report, read_baseline},
     exit::{FAIL, Failure, Outcome, PASS},
     judge::{policy_for, show},
-    look::look,
+    look::{Looked, look},
     settings::{MAX_REPORT, Settings, read},
 };
 
 pub(crate) fn run(args: &ExplainArgs) -> Outcome {
     let common = &args.common;
+    if common.format != Format::Table || !common.output.is_empty() {
+        return Err(Failure::usage(
+            "explain writes text to standard output: it has no --format and no -o",
+        )
+        .hint("`secgate audit . --format json` has the findings for programs"));
+    }
     let settings = Settings::read(common, None)?;
     let policy = policy_for(&settings, common, &args.stage)?;
-    let (target, findings, outcomes) = looked_at(args, &settings)?;
+    let LookedAt { target, findings, outcomes, baseline } = looked_at(args, &settings)?;
     let found: Vec<&Finding> = findings.iter().filter(|finding| names(finding, &args.id)).collect();
     if found.is_empty() {
         return Err(Failure::usage(format!("no finding is called {}", args.id))
@@ -26,7 +36,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
         findings: &findings,
         outcomes: &outcomes,
         waivers: &settings.waivers,
-        baseline: None,
+        baseline: baseline.as_ref(),
         first_seen: None,
         now: settings.now,
     };
@@ -51,15 +61,34 @@ pub(crate) fn run(args: &ExplainArgs) -> Outcome {
     Ok(if blocks && !common.no_gate { FAIL } else { PASS })
 }
 
-fn looked_at(
-    args: &ExplainArgs,
-    settings: &Settings,
-) -> Result<(Target, Vec<Finding>, Vec<Left>), Failure> {
+/// What is explained, and what it is compared with.
+struct LookedAt {
+    target: Target,
+    findings: Vec<Finding>,
+    outcomes: Vec<Left>,
+    baseline: Option<Baseline>,
+}
+
+fn looked_at(args: &ExplainArgs, settings: &Settings) -> Result<LookedAt, Failure> {
+    let named = args.common.baseline.as_deref();
     let Some(path) = &args.report else {
         let database = settings.database(&args.common)?;
-        let looked = look(&settings.config.target(), settings, &database, &["audit"])?;
-        let _: Inventory = looked.inventory;
-        return Ok((looked.target, looked.ran.findings, looked.ran.outcomes));
+        let (path, scanners) = (settings.config.target(), ["audit"]);
+        let Looked { target, ran, .. } = look(&path, settings, &database, &scanners)?;
+        let baseline = named
+            .map(|named| read_baseline(named, &path, settings, &database, &scanners))
+            .transpose()?;
+        return Ok(LookedAt { target, findings: ran.findings, outcomes: ran.outcomes, baseline });
+    };
+    let baseline = match named.map(Path::new) {
+        Some(named) if !named.is_file() => {
+            return Err(Failure::usage(format!(
+                "--baseline {}: no such file, and a report cannot be compared with a revision",
+                named.display()
+            ))
+            .hint("name the report of that revision, or leave --report out"));
+        }
+        named => named.map(from_report).transpose()?,
     };
     let failed = |error: String| Failure::evidence(format!("{}: {error}", path.display()));
     let bytes = read(path, MAX_REPORT).map_err(|error| failed(error.to_string()))?;
@@ -67,7 +96,8 @@ fn looked_at(
         .map_err(|error| failed(error.to_string()))?;
     let report =
         secgate_report::read::report(&document).map_err(|error| failed(error.to_string()))?;
-    Ok((report.target, report.findings, report.outcomes))
+    let (target, findings, outcomes) = (report.target, report.findings, report.outcomes);
+    Ok(LookedAt { target, findings, outcomes, baseline })
 }
 
 fn names(finding: &Finding, id: &str) -> bool {

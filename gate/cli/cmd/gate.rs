@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use secgate_advisory::{Database, DatabaseError, Enrichment};
+use secgate_advisory::{Database, DatabaseError};
 use secgate_model::{
     AdvisoryData, Ended, Finding, Inventory, Outcome as Left, SourceDates, Target, TargetKind,
 };
@@ -81,15 +81,9 @@ fn enrich(
         }
         Err(error) => return Err(super::db::unusable(&error, &path)),
     };
-    let published = |table: &Option<Enrichment>| {
-        let published = table.as_ref().and_then(|table| table.published);
-        published.and_then(|ms| Timestamp::from_millisecond(ms).ok())
-    };
-    let status = database.status();
-    let tables = Tables {
-        epss: (status.epss_at(), published(&status.epss)),
-        kev: (status.kev_at(), published(&status.kev)),
-    };
+    let data = database.status().advisory_data();
+    let tables =
+        Tables { epss: (data.epss, data.at_source.epss), kev: (data.kev, data.at_source.kev) };
     let has_kev = database.status().kev.is_some();
     for finding in findings {
         let cves: Vec<String> = std::iter::once(&finding.rule)

@@ -8,10 +8,9 @@ use crate::{
     baseline::from_report,
     environment,
     exit::{ERROR, Failure, Outcome},
-    judge::{Case, conclude, policy_for, verdict},
+    judge::{Case, conclude, judge_stage, policy_for},
     look::{Looked, audit_of},
     open_image,
-    plan::settle_plan,
     settings::Settings,
 };
 
@@ -48,8 +47,7 @@ pub(crate) fn run(args: &ImageArgs) -> Outcome {
         let looked =
             look(&args.reference, image, images.len() > 1, &settings, &database, &scanners);
         let case = Case::of(&looked, started);
-        let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
-        settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
+        let verdict = judge_stage(&case, &settings, &policy, STAGE, baseline.as_ref(), &database);
         let files = files(&common.output, (images.len() > 1).then_some(label.as_str()));
         code = code.max(conclude(&case, &[verdict], common, &files, &settings)?);
         std::mem::forget(looked);

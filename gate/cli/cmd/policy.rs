@@ -20,12 +20,19 @@ pub(crate) fn run(command: &PolicyCommand) -> Outcome {
 
 fn check(args: &PolicyArgs) -> Outcome {
     let config = Config::find(args.config.as_deref(), None)?;
-    let names = if args.files.is_empty() { vec![config.policy()] } else { args.files.clone() };
-    let mut files = if args.waivers.is_empty() { config.waivers() } else { args.waivers.clone() };
-    files.extend(if args.vex.is_empty() { config.vex() } else { args.vex.clone() });
+    let names: Vec<Option<&str>> = if args.files.is_empty() {
+        vec![None]
+    } else {
+        args.files.iter().map(|name| Some(name.as_str())).collect()
+    };
+    let count = |given: &[PathBuf], configured: usize| {
+        if given.is_empty() { configured } else { given.len() }
+    };
+    let files = count(&args.waivers, config.waivers.len()) + count(&args.vex, config.vex.len());
     let mut text = String::new();
     for name in &names {
-        let policy = settings::policy(name)?;
+        let policy = settings::policy(*name, &config, &settings::read)?;
+        let name = name.map_or_else(|| config.policy(), str::to_owned);
         for remark in secgate_policy::check(&policy) {
             text.push_str(&format!("warning: {remark}\n"));
         }
@@ -35,9 +42,9 @@ fn check(args: &PolicyArgs) -> Outcome {
             policy.digest()
         ));
     }
-    let waivers = settings::waivers(&files)?;
-    if !files.is_empty() {
-        text.push_str(&format!("waivers: ok, {} in {} files\n", waivers.list().len(), files.len()));
+    let waivers = settings::waivers((&args.waivers, &args.vex), &config, &settings::read)?;
+    if files > 0 {
+        text.push_str(&format!("waivers: ok, {} in {files} files\n", waivers.list().len()));
     }
     show(text.as_bytes())?;
     Ok(PASS)
@@ -118,7 +125,7 @@ fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 
 fn explain(args: &PolicyExplainArgs) -> Outcome {
     let config = Config::find(args.config.as_deref(), None)?;
-    let policy = settings::policy(&args.file.clone().unwrap_or_else(|| config.policy()))?;
+    let policy = settings::policy(args.file.as_deref(), &config, &settings::read)?;
     let stages: Vec<String> = match &args.stage {
         Some(stage) => vec![stage.clone()],
         None => policy.stages().map(str::to_owned).collect(),

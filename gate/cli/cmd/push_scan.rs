@@ -4,16 +4,18 @@ use std::{
     process::{Command, Stdio},
 };
 
+use jiff::Timestamp;
 use secgate_model::Verdict;
 use secgate_source::repository_top;
 
 use crate::{
-    args::PushScanArgs,
+    args::{Common, PushScanArgs},
+    baseline::is_complete,
+    committed::{Committed, Ruling, tidy},
     environment,
     exit::{Failure, Outcome, PASS},
-    judge::{Case, baseline_of, conclude, policy_for, verdict},
+    judge::{Case, baseline_of, conclude, judge_stage, policy_for},
     look::{Looked, look_at_revision},
-    plan::settle_plan,
     settings::Settings,
 };
 
@@ -28,51 +30,101 @@ struct Push {
 
 pub(crate) fn run(args: &PushScanArgs) -> Outcome {
     let common = &args.common;
+    if common.baseline.is_some() {
+        return Err(Failure::usage(
+            "push-scan takes no --baseline: what the remote has is its baseline",
+        )
+        .hint("`secgate audit . --baseline REF` compares with another commit"));
+    }
     let started = common.at.unwrap_or_else(environment::now);
-    let settings = Settings::read(common, None)?;
     let top = repository_top(Path::new("."))
         .ok_or_else(|| Failure::usage("this is no git repository"))?;
     let pushes = pushes(&top, &args.git)?;
-    if pushes.is_empty() {
-        return Ok(PASS);
-    }
-    let scanners = ["audit"];
-    let policy = policy_for(&settings, common, STAGE)?.only_scanners(STAGE, &scanners);
-    let database = settings.database(common)?;
-    // The configuration decides which part of the repository is judged.
-    let target = settings.config.target().canonicalize()?;
-    let folder = target.strip_prefix(&top).ok().and_then(Path::to_str).ok_or_else(|| {
-        Failure::usage(format!(
-            "{} judges {}, which is not in this repository",
-            settings.config.shown(),
-            target.display()
-        ))
-    })?;
-    let folder = folder.to_owned();
-    let mut judged: Vec<(Looked, Verdict)> = Vec::with_capacity(pushes.len());
+    let mut judged: Vec<Judged> = Vec::with_capacity(pushes.len());
     for push in &pushes {
-        let look = |commit: &str| {
-            look_at_revision(&top, commit, &folder, None, &settings, &database, &scanners)
-        };
-        let looked = look(&push.commit)?;
-        // What the remote holds already is not this push's to repair.
-        let before = push.remote.as_deref().map(look).transpose()?;
-        let baseline = before.map(|before| baseline_of(&before.ran.findings));
-        let case = Case::of(&looked, started);
-        let mut verdict = verdict(&case, &settings, &policy, STAGE, baseline.as_ref());
-        settle_plan(&mut verdict, &case, &settings, &policy, baseline.as_ref(), &database);
-        judged.push((looked, verdict));
+        judged.push(judge(push, &top, common, started)?);
     }
     // One report and one exit code, of the worst: git pushes all refs or none.
-    judged.sort_by_key(|(_, verdict)| std::cmp::Reverse(verdict.decision));
+    judged.sort_by_key(|judged| std::cmp::Reverse(judged.verdict.decision));
     if judged.len() > 1 && !common.talk.quiet {
         anstream::eprintln!(
             "note: {} refs are pushed; this is about the worst of them",
             judged.len()
         );
     }
-    let Some((looked, verdict)) = judged.into_iter().next() else { return Ok(PASS) };
+    let Some(Judged { looked, verdict, settings }) = judged.into_iter().next() else {
+        return Ok(PASS);
+    };
     conclude(&Case::of(&looked, started), &[verdict], common, &common.output, &settings)
+}
+
+/// A commit that was judged, and by what.
+struct Judged {
+    looked: Looked,
+    verdict: Verdict,
+    settings: Settings,
+}
+
+fn judge(push: &Push, top: &Path, common: &Common, started: Timestamp) -> Result<Judged, Failure> {
+    let note = |text: String| {
+        if !common.talk.quiet {
+            anstream::eprintln!("note: {text}");
+        }
+    };
+    let pushed = Committed::open(top, &push.commit)?;
+    let remote = push.remote.as_deref().map(|commit| Committed::open(top, commit)).transpose()?;
+    let settings = match pushed.settings(remote.as_ref(), common)? {
+        Ruling::Own(settings) => settings,
+        Ruling::Remote(settings) => {
+            note(format!(
+                "the push takes {} away; it is judged by the one that the remote has",
+                settings.config.shown()
+            ));
+            settings
+        }
+    };
+    let scanners = ["audit"];
+    let policy = policy_for(&settings, common, STAGE)?.only_scanners(STAGE, &scanners);
+    let database = settings.database(common)?;
+    let folder = folder(&settings, top)?;
+    let look = |commit: &str| {
+        look_at_revision(top, commit, &folder, None, &settings, &database, &scanners)
+    };
+    let looked = look(&push.commit)?;
+    // What the remote holds already is not this push's to repair.
+    let before = push.remote.as_deref().map(look).transpose()?;
+    let baseline = match before {
+        Some(before) if is_complete(&before) => Some(baseline_of(&before.ran.findings)),
+        // To refuse would keep out the very push that repairs it.
+        Some(_) => {
+            note(
+                "what the remote has could not be looked at as a whole, so it excuses nothing"
+                    .to_owned(),
+            );
+            None
+        }
+        None => None,
+    };
+    let case = Case::of(&looked, started);
+    let verdict = judge_stage(&case, &settings, &policy, STAGE, baseline.as_ref(), &database);
+    Ok(Judged { looked, verdict, settings })
+}
+
+/// The part of the repository that the configuration has judged; without one, all of it.
+fn folder(settings: &Settings, top: &Path) -> Result<String, Failure> {
+    if !settings.config.is_there() {
+        return Ok(String::new());
+    }
+    // By its text alone: the commit need not be what is checked out.
+    let target = tidy(&Path::new(".").canonicalize()?.join(settings.config.target()));
+    let below = target.strip_prefix(top).ok().and_then(Path::to_str).ok_or_else(|| {
+        Failure::usage(format!(
+            "{} judges {}, which is not in this repository",
+            settings.config.shown(),
+            target.display()
+        ))
+    })?;
+    Ok(below.to_owned())
 }
 
 /// What is pushed: from git's hook input, from the `pre-commit` program's variables, or the branch against its upstream.

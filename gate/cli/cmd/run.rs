@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use secgate_advisory::Database;
 use secgate_inventory::{SbomFormat, SbomInput, write_sbom};
-use secgate_policy::Baseline;
+use secgate_policy::{Baseline, Diagnostics};
 use secgate_report::Format;
 
 use crate::{
@@ -12,11 +12,10 @@ use crate::{
     cmd::image,
     environment,
     exit::{ERROR, Failure, Outcome, PASS},
-    judge::{Case, conclude, policy_for, verdict, write_whole},
+    judge::{Case, conclude, judge_stage, policy_for, write_whole},
     look::{Looked, SCANNERS, look},
     open_image,
-    plan::settle_plan,
-    settings::Settings,
+    settings::{Settings, faults},
 };
 
 pub(crate) fn run(args: &RunArgs) -> Outcome {
@@ -139,9 +138,7 @@ fn judge(
     let mut verdicts = Vec::with_capacity(stages.len());
     for stage in stages {
         let policy = policy_for(settings, common, stage)?;
-        let mut verdict = verdict(&case, settings, &policy, stage, baseline);
-        settle_plan(&mut verdict, &case, settings, &policy, baseline, database);
-        verdicts.push(verdict);
+        verdicts.push(judge_stage(&case, settings, &policy, stage, baseline, database));
     }
     conclude(&case, &verdicts, common, files, settings)
 }
@@ -154,7 +151,7 @@ fn write_sboms(
     started: Timestamp,
 ) -> Result<(), Failure> {
     for name in &settings.config.reports.sboms {
-        let format: SbomFormat = name.parse().map_err(|error| {
+        let format: SbomFormat = name.value.parse().map_err(|error| {
             Failure::usage(format!("{}: reports.sboms: {error}", settings.config.shown()))
         })?;
         let input = SbomInput {
@@ -173,8 +170,23 @@ fn write_sboms(
 
 /// The stages named, or those of the configuration; no stage at all would be a pass about nothing.
 fn stages(args: &RunArgs, settings: &Settings) -> Result<Vec<String>, Failure> {
-    let mut stages =
-        if args.stage.is_empty() { settings.config.stages.clone() } else { args.stage.clone() };
+    let config = &settings.config;
+    let mut stages = args.stage.clone();
+    if stages.is_empty() {
+        let known: Vec<&str> = settings.policy.stages().collect();
+        let hint = format!("its stages are {}", known.join(", "));
+        let unknown = config.stages.iter().filter(|stage| !known.contains(&stage.value.as_str()));
+        let found: Vec<_> = unknown
+            .map(|stage| {
+                let message = format!("stages: the policy has no stage `{}`", stage.value);
+                config.fault(stage.referenced, message, &hint)
+            })
+            .collect();
+        if !found.is_empty() {
+            return Err(faults(&Diagnostics(found)));
+        }
+        stages = config.stages.iter().map(|stage| stage.value.clone()).collect();
+    }
     let mut seen = std::collections::BTreeSet::new();
     stages.retain(|stage| seen.insert(stage.clone()));
     if stages.is_empty() {
@@ -201,9 +213,10 @@ fn reports(
         args.common.output.iter().map(|(format, path)| (*format, named(path))).collect();
     let folder = settings.config.reports_folder();
     for name in &settings.config.reports.formats {
-        let format: Format = name.parse().map_err(|error: secgate_report::UnknownFormat| {
-            Failure::usage(format!("secgate.yaml: reports.formats: {error}"))
-        })?;
+        let format: Format =
+            name.value.parse().map_err(|error: secgate_report::UnknownFormat| {
+                Failure::usage(format!("secgate.yaml: reports.formats: {error}"))
+            })?;
         let file = match format {
             Format::Table => "report.txt",
             Format::Json => "report.json",
