@@ -12,6 +12,9 @@ mod archive_tests;
 mod blobs;
 mod budget;
 mod directory;
+mod dispute;
+#[cfg(test)]
+mod dispute_tests;
 mod docker_archive;
 mod git;
 mod git_tree;

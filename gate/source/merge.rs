@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     MAX_PATH, MemberKind,
     budget::Budget,
+    dispute::Disputes,
     layer::LayerError,
     layer_list::{Damaged, Item, Kept, LayerList},
     tar::MAX_NAME,
@@ -57,11 +58,13 @@ impl From<Damaged> for MergeError {
 }
 
 /// The file system that layers make, as a container engine unpacks it: one after the other, with the members of each in
-/// order, links among the folders of a path followed inside the root (OCI image specification, `layer.md`).
+/// order, links among the folders of a path followed inside the root (OCI image specification, `layer.md`). Where engines do
+/// not agree on that is in `dispute.rs`.
 pub(crate) struct Merge<'a> {
     pub(crate) nodes: Vec<Node>,
-    budget: &'a Budget<'a>,
-    layer: u32,
+    pub(crate) disputes: Disputes,
+    pub(crate) budget: &'a Budget<'a>,
+    pub(crate) layer: u32,
     steps: u64,
     /// The folder of the member before, which is that of the next as a rule.
     last: Option<(Vec<u8>, Place)>,
@@ -72,6 +75,8 @@ pub(crate) struct Merge<'a> {
 pub(crate) struct Node {
     /// The last layer that put it there.
     pub(crate) layer: u32,
+    /// A link of a lower layer led to the folder that it was put into.
+    pub(crate) by_link: bool,
     pub(crate) what: What,
 }
 
@@ -102,6 +107,8 @@ pub(crate) struct FileAt {
 pub(crate) struct Place {
     pub(crate) node: u32,
     through_link: bool,
+    /// Whether a lower layer has such a link.
+    pub(crate) through_lower: bool,
 }
 
 /// Where a path leads.
@@ -128,11 +135,13 @@ pub(crate) fn merge<'a>(
     layers: &[Arc<LayerList>],
     budget: &'a Budget<'a>,
 ) -> Result<Merge<'a>, (usize, MergeError)> {
-    let root = Node { layer: 0, what: What::Folder(BTreeMap::new()) };
-    let mut merge = Merge { nodes: vec![root], budget, layer: 0, steps: 0, last: None };
+    let root = Node { layer: 0, by_link: false, what: What::Folder(BTreeMap::new()) };
+    let disputes = Disputes::default();
+    let mut merge = Merge { nodes: vec![root], disputes, budget, layer: 0, steps: 0, last: None };
     for (at, list) in layers.iter().enumerate() {
         merge.layer = u32::try_from(at).unwrap_or(u32::MAX);
         merge.last = None;
+        merge.forget_left();
         merge.layer(list).map_err(|error| (at, error))?;
     }
     Ok(merge)
@@ -166,6 +175,7 @@ impl Merge<'_> {
         if name == b".wh..wh..opq" {
             if let Some(place) = self.folder(folder, false)? {
                 self.last = None;
+                self.dispute_opaque(place, folder)?;
                 self.strip(place.node)?;
             }
             return Ok(());
@@ -182,6 +192,7 @@ impl Merge<'_> {
         }
         let place = self.folder(folder, true)?.ok_or(MergeError::Root)?;
         let layer = self.layer;
+        self.dispute_member(place, name, item.path, item.kind == MemberKind::Directory)?;
         let what = match item.kind {
             MemberKind::Directory => {
                 let existing = self.child(place.node, name);
@@ -221,7 +232,12 @@ impl Merge<'_> {
                 }
             }
         };
-        self.insert(place.node, name, what)?;
+        let at = self.insert(place.node, name, what)?;
+        if place.through_lower
+            && let Some(node) = self.nodes.get_mut(at as usize)
+        {
+            node.by_link = true;
+        }
         Ok(())
     }
 
@@ -230,6 +246,11 @@ impl Merge<'_> {
         let Some(place) = self.folder(folder, false)? else { return Ok(()) };
         let Some(at) = self.child(place.node, hidden) else { return Ok(()) };
         self.last = None;
+        let path = match folder {
+            [] => hidden.to_vec(),
+            _ => [folder, hidden].join(b"/".as_slice()),
+        };
+        self.dispute_whiteout(place, hidden, at, &path)?;
         self.strip(at)?;
         if !self.stays(at) {
             self.remove(place.node, hidden);
@@ -299,6 +320,7 @@ impl Merge<'_> {
     ) -> Result<End, MergeError> {
         let mut open: Vec<Arc<[u8]>> = Vec::new();
         let mut hops = 0;
+        let mut through_lower = false;
         let mut leaf = None;
         // Where to go on in the path itself and, above it, in the targets of links that are being followed.
         let mut parts: Vec<(Option<usize>, usize)> = vec![(None, 0)];
@@ -333,6 +355,7 @@ impl Merge<'_> {
                 None => return Ok(End::Missing),
             };
             self.step(1)?;
+            let layer = self.nodes.get(child as usize).map_or(0, |node| node.layer);
             match self.what(child) {
                 Some(What::Folder(_)) => {
                     if stack.len() >= MAX_DEPTH {
@@ -342,6 +365,7 @@ impl Merge<'_> {
                 }
                 Some(What::Symlink(target)) => {
                     let target = Arc::clone(target);
+                    through_lower |= layer < self.layer;
                     hops += 1;
                     if hops > MAX_HOPS {
                         return Ok(End::Loop);
@@ -363,6 +387,7 @@ impl Merge<'_> {
             None => End::Folder(Place {
                 node: stack.last().copied().unwrap_or(ROOT),
                 through_link: hops > 0,
+                through_lower,
             }),
         })
     }
@@ -416,12 +441,12 @@ impl Merge<'_> {
             // The folder that is remembered may lie below what stood here.
             self.last = None;
         }
-        self.nodes.push(Node { layer: self.layer, what });
+        self.nodes.push(Node { layer: self.layer, by_link: false, what });
         Ok(at)
     }
 
     /// Counts work, so that links and whiteouts cannot make it grow with the square of an image.
-    fn step(&mut self, count: u64) -> Result<(), MergeError> {
+    pub(crate) fn step(&mut self, count: u64) -> Result<(), MergeError> {
         self.steps += count;
         if self.steps > MAX_STEPS { Err(MergeError::Steps) } else { Ok(()) }
     }

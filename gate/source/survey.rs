@@ -89,7 +89,9 @@ pub(crate) fn survey<'b>(
     for (stack, path) in links {
         surveyor.through_link(stack, &path)?;
     }
+    let disputed = surveyor.merge.disputed();
     let Survey { files, links, skipped, modes, .. } = &mut surveyor.report.survey;
+    skipped.extend(disputed);
     links.retain(|link| !files.contains_key(&link.path));
     links.sort_unstable();
     modes.sort_unstable();
@@ -243,7 +245,7 @@ impl Report<'_> {
 }
 
 /// Visits all that lies below a folder, without following links: its number, itself, its path, the folders above it.
-fn below(
+pub(crate) fn below(
     merge: &Merge<'_>,
     budget: &Budget<'_>,
     top: u32,
@@ -285,5 +287,5 @@ fn below(
 /// The folders above a link, the root first, and its path.
 type LinkAt = (Vec<u32>, Vec<u8>);
 
-type Visited = Result<(), MergeError>;
-type Visit<'v> = dyn FnMut(u32, &Node, &[u8], &[u32]) -> Visited + 'v;
+pub(crate) type Visited = Result<(), MergeError>;
+pub(crate) type Visit<'v> = dyn FnMut(u32, &Node, &[u8], &[u32]) -> Visited + 'v;
