@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) const MAGIC: &[u8; 8] = b"SECGATE\0";
 /// Raised whenever an older secgate could misread a newer file, or the other way round.
-pub(crate) const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 3;
 pub(crate) const CHUNK: usize = 16 << 10;
 pub(crate) const PREAMBLE: usize = 48;
 /// No header is larger: 16 bytes a chunk make 16 MiB for a body of 16 GiB.
