@@ -18,6 +18,7 @@ mod cli {
     mod exclude;
     mod exit_codes;
     mod explain;
+    mod foreign_sbom;
     mod hook;
     mod image;
     mod image_files;
