@@ -74,6 +74,10 @@ impl Layer {
         self.member(path, '2', 0o777, b"", target)
     }
 
+    pub(crate) fn folder(self, path: &str) -> Self {
+        self.member(path, '5', 0o755, b"", "")
+    }
+
     /// An installed Python distribution.
     pub(crate) fn python(self, name: &str, version: &str) -> Self {
         let folder = python_folder(name, version);

@@ -19,6 +19,7 @@ mod cli {
     mod exit_codes;
     mod explain;
     mod faults;
+    mod foreign_sbom;
     mod freshness;
     mod hook;
     mod image;

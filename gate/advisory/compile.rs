@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
@@ -97,17 +97,36 @@ fn key(record: &Record) -> (&str, &str, &str) {
     )
 }
 
+/// Records of a release below which it may be barely held: the smallest release that a feed really holds has some fifty.
+pub(crate) const BARELY: u64 = 10;
+/// Records of another release of the same distribution from which on that is a sign: less than a hundredth.
+pub(crate) const MANY: u64 = 1000;
+
 /// Names the releases that the records of each distribution speak about: of another one nothing is known.
 fn name_releases(records: &[Record], status: &mut Status) {
     for source in &mut status.sources {
         if is_distribution(&source.name) {
-            let ecosystems = records.iter().flat_map(|record| &record.affected);
-            let releases: BTreeSet<&str> = ecosystems
-                .map(|affected| affected.ecosystem.as_str())
-                .filter(|ecosystem| base(ecosystem) == source.name)
-                .map(|ecosystem| ecosystem.split_once(':').map_or("", |(_, suffix)| suffix))
+            // A record may name a release many times, once for each package.
+            let mut releases: BTreeMap<&str, (u64, Option<usize>)> = BTreeMap::new();
+            for (at, record) in records.iter().enumerate() {
+                for affected in &record.affected {
+                    let ecosystem = affected.ecosystem.as_str();
+                    if base(ecosystem) == source.name {
+                        let suffix = ecosystem.split_once(':').map_or("", |(_, suffix)| suffix);
+                        let (count, last) = releases.entry(suffix).or_default();
+                        *count += u64::from(*last != Some(at));
+                        *last = Some(at);
+                    }
+                }
+            }
+            let most = releases.values().map(|(count, _)| *count).max().unwrap_or_default();
+            let few = |count: u64| count < BARELY && most >= MANY;
+            source.barely = releases
+                .iter()
+                .filter(|(_, (count, _))| few(*count))
+                .map(|(suffix, _)| (*suffix).to_owned())
                 .collect();
-            source.releases = releases.into_iter().map(str::to_owned).collect();
+            source.releases = releases.into_keys().map(str::to_owned).collect();
         }
     }
 }

@@ -46,7 +46,15 @@ impl Audit<'_> {
             return outside(Outside::NoSourcePackage, ecosystem.to_owned());
         }
         let found = match_system_package(self.database, &placed, &wanted)?;
-        let mut result = PackageResult { ecosystem: Some(ecosystem), ..PackageResult::default() };
+        let barely = status
+            .barely_covers(ecosystem, &placed.release)
+            .then(|| (Outside::BarelyCovered, format!("{ecosystem}:{}", placed.release)));
+        // What the few advisories say still counts.
+        let mut result = PackageResult {
+            ecosystem: Some(ecosystem),
+            outside: barely,
+            ..PackageResult::default()
+        };
         for (group, status) in found.matches.groups.into_iter().zip(found.statuses) {
             let urgencies: Vec<String> = group
                 .hits

@@ -549,3 +549,47 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_release_that_a_feed_barely_holds_is_a_gap_and_its_records_count() {
+    let held = |many: usize, few: usize| {
+        let one = |at: usize, release: &str| {
+            osv(
+                &format!("X-{release}-{at}"),
+                "",
+                &entry(&format!("Alpine:{release}"), "a", "introduced 0, fixed 2-r0", ""),
+            )
+        };
+        let all = (0..many).map(|at| one(at, "v3.20")).chain((0..few).map(|at| one(at, "v3.22")));
+        database(&all.collect::<Vec<_>>())
+    };
+    let check = |many: usize, few: usize, release: &str, is_gap: bool| {
+        let purl = format!("pkg:apk/alpine/a@1-r0?distro=alpine-{release}");
+        let database = held(many, few);
+        let inventory = Inventory { packages: vec![package(&purl)], ..Inventory::default() };
+        let target =
+            Target { kind: TargetKind::Path, name: "x".into(), digest: None, revision: None };
+        let now: Timestamp = "2024-01-01T00:00:00Z".parse().unwrap();
+        let job = Job { target: &target, tree: None, inventory: Some(&inventory), now };
+        let judge = |accept_missing| {
+            let options = AuditOptions { accept_missing, ..AuditOptions::default() };
+            run_scanners(&[&Audit { database: &database, options }], &job)
+        };
+        let ran = judge(Vec::new());
+        let told = ran.outcomes[0].problems.iter().any(|problem| {
+            problem.gap
+                && problem.message.contains(&format!("Alpine:v{release} were judged by a handful"))
+        });
+        assert_eq!(told, is_gap, "{many} {few} {release}: {:?}", ran.outcomes);
+        assert!(!ran.findings.is_empty());
+        let ended = judge(vec![format!("Alpine:v{release}")]).outcomes[0].ended;
+        assert_eq!(ended, Ended::Complete, "{many} {few} {release}");
+    };
+    check(1000, 2, "3.22", true);
+    check(1000, 9, "3.22", true);
+    check(1000, 10, "3.22", false);
+    check(999, 1, "3.22", false);
+    check(1000, 2, "3.20", false);
+    // A table of a few records is what it is.
+    check(3, 1, "3.22", false);
+}

@@ -47,6 +47,9 @@ pub struct Source {
     pub rejected: Vec<String>,
     /// Of a distribution: the suffixes of its ecosystem that records speak about, sorted.
     pub releases: Vec<String>,
+    /// Those of `releases` that a handful of records speak about, where another has thousands: a feed that has stopped taking
+    /// a release in still holds a record or two that happen to name it.
+    pub barely: Vec<String>,
     /// The newest `modified` of its records, milliseconds since 1970.
     pub newest: Option<i64>,
     /// The validator to send with the next request.
@@ -173,6 +176,16 @@ impl Status {
     pub(crate) fn covers_release(&self, ecosystem: &str, release: &Release) -> bool {
         let mut sources = self.sources.iter().filter(|source| source.name == ecosystem);
         sources.any(|source| source.releases.iter().any(|suffix| release.holds(suffix)))
+    }
+
+    /// Whether so few advisories of a distribution speak about a release that it cannot count as covered.
+    pub(crate) fn barely_covers(&self, ecosystem: &str, release: &Release) -> bool {
+        let sources = || self.sources.iter().filter(|source| source.name == ecosystem);
+        let mut held = sources()
+            .flat_map(|source| source.releases.iter().map(move |suffix| (source, suffix)))
+            .filter(|(_, suffix)| release.holds(suffix))
+            .peekable();
+        held.peek().is_some() && held.all(|(source, suffix)| source.barely.contains(suffix))
     }
 
     /// How many records were rejected.

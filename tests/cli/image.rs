@@ -382,3 +382,28 @@ fn an_image_stage_judges_the_image_that_is_named() {
     sandbox.say("run").exits(3).says(&["ERROR"]);
     sandbox.say("run --image oci:other").exits(0);
 }
+
+#[test]
+fn what_engines_show_differently_does_not_pass() {
+    let sandbox = sandbox();
+    let packages = "usr/lib/python3/dist-packages/demo_web-1.0.0.dist-info";
+    let base = Layer::new().symlink("lib", "usr/lib").python("demo-web", "1.0.0").python("a", "1");
+    for top in [
+        // Below a link of a lower layer.
+        Layer::new().file("lib/python3/dist-packages/.wh.demo_web-1.0.0.dist-info", ""),
+        // A folder behind its own whiteout.
+        Layer::new()
+            .file("usr/lib/python3/dist-packages/.wh.demo_web-1.0.0.dist-info", "")
+            .folder(packages),
+        // An opaque root.
+        Layer::new().file(".wh..wh..opq", "").python("a", "1"),
+    ] {
+        put(&sandbox, &Image::of(vec![(Form::Gzip, base.clone()), (Form::Gzip, top)]));
+        sandbox.say("image oci:oci").exits(3).says(&["container engines differ"]);
+        sandbox.say("sbom oci:oci -o spdx-json=x.spdx.json").exits(3).says(&["gap: "]);
+    }
+    // At its real path all of them do the same.
+    let top = Layer::new().file("usr/lib/python3/dist-packages/.wh.demo_web-1.0.0.dist-info", "");
+    put(&sandbox, &Image::of(vec![(Form::Gzip, base), (Form::Gzip, top)]));
+    sandbox.say("image oci:oci").exits(0);
+}
