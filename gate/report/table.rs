@@ -149,8 +149,12 @@ impl Table {
         if !known.is_empty() {
             self.paragraph(6, "", &known.join(" · "), PLAIN, 2);
         }
-        for remark in view.remarks() {
-            let help = remark.help.as_deref().map(|help| format!(": {help}")).unwrap_or_default();
+        let remarks = view.remarks();
+        for (at, remark) in remarks.iter().enumerate() {
+            // Several that ask for the same say it once, after the last.
+            let again = remarks.get(at + 1).is_some_and(|next| next.help == remark.help);
+            let help = remark.help.as_deref().filter(|_| !again);
+            let help = help.map(|help| format!(": {help}")).unwrap_or_default();
             let said = format!("{}{help}", remark.why);
             self.paragraph(
                 6,
