@@ -1,0 +1,1 @@
+//! Keys, signatures and attestations, and their verification.
