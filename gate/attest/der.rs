@@ -12,6 +12,8 @@ pub(crate) const OCTET_STRING: u8 = 0x04;
 pub(crate) const NULL: u8 = 0x05;
 /// `OBJECT IDENTIFIER`.
 pub(crate) const OBJECT: u8 = 0x06;
+/// `BOOLEAN`.
+pub(crate) const BOOLEAN: u8 = 0x01;
 /// `SEQUENCE`.
 pub(crate) const SEQUENCE: u8 = 0x30;
 
