@@ -7,6 +7,8 @@
 #[cfg(test)]
 extern crate self as secgate_attest;
 
+#[cfg(test)]
+mod attack_tests;
 mod bundle;
 mod certificate;
 pub mod check;
