@@ -12,6 +12,7 @@ mod attack_tests;
 mod bundle;
 mod certificate;
 pub mod check;
+pub mod conformance;
 mod der;
 pub mod evidence;
 pub mod identity;

@@ -406,7 +406,7 @@ fn proved(parsed: &Parsed) -> Result<(), Refusal> {
 }
 
 /// The evidence must have verified the very bytes that are used here.
-fn same(parsed: &Parsed, signed: Signed) -> Result<Signed, Refusal> {
+pub(crate) fn same(parsed: &Parsed, signed: Signed) -> Result<Signed, Refusal> {
     let same = match &parsed.content {
         Content::Message { signature } => {
             signed.payload.is_none() && *signature == signed.signature
