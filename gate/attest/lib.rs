@@ -23,6 +23,8 @@ mod key_rule;
 #[cfg(test)]
 mod key_tests;
 pub mod legacy;
+#[cfg(test)]
+mod mutation;
 pub mod password;
 mod payload;
 mod pem;
