@@ -55,6 +55,9 @@ pub(crate) enum Command {
     PushScan(PushScanArgs),
     /// Say what is set up and what is missing
     Doctor(DoctorArgs),
+    /// The client that the sigstore conformance suite drives
+    #[command(hide = true)]
+    Conformance(ConformanceArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Write man pages into a folder
@@ -570,6 +573,13 @@ pub(crate) struct DoctorArgs {
     pub(crate) db: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) talk: Talk,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConformanceArgs {
+    /// A command line of the suite's protocol
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+    pub(crate) words: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file a verb: wiring, no logic of its own.
 
 pub(crate) mod audit;
+pub(crate) mod conformance;
 pub(crate) mod db;
 pub(crate) mod db_registry;
 pub(crate) mod doctor;

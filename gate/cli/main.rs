@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Hook(command) => cmd::hook::run(&command),
         Command::PushScan(args) => cmd::push_scan::run(&args),
         Command::Doctor(args) => cmd::doctor::run(&args),
+        Command::Conformance(args) => cmd::conformance::run(&args),
         Command::Completions(args) => cmd::texts::completions(&args),
         Command::Man(args) => cmd::texts::man(&args),
         Command::Schema(args) => cmd::texts::schema(&args),
