@@ -193,7 +193,8 @@ impl Database {
         };
         let (mut low, mut high) = (0, count);
         // Hashes are spread evenly, so that one stands about where its value says: first its surroundings, then halves.
-        let guess = u64::try_from(u128::from(wanted) * u128::from(count) >> 64).unwrap_or_default();
+        let guess =
+            u64::try_from((u128::from(wanted) * u128::from(count)) >> 64).unwrap_or_default();
         let near = count.isqrt();
         for at in [guess.saturating_sub(near), guess.saturating_add(near)] {
             if (low..high).contains(&at) {

@@ -299,6 +299,17 @@ struct Keeper<'a> {
     fault: Option<LayerError>,
 }
 
+/// What the first bytes of a file decide.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// Nothing, or nothing any more.
+    Nothing,
+    /// Whether it is wanted.
+    Wish,
+    /// It is not wanted: whether those can want it who reach it through a link.
+    Links,
+}
+
 /// A file whose bytes are coming.
 struct OpenFile {
     path: Vec<u8>,
@@ -307,10 +318,8 @@ struct OpenFile {
     bytes: Vec<u8>,
     /// How many bytes are kept, at most.
     keep: usize,
-    /// Whether the first bytes still have to decide.
-    by_start: bool,
-    /// Whether it is not wanted, and only looked at for those who reach it through a link.
-    passing: bool,
+    /// What the first bytes still have to decide.
+    start: Start,
     linked: bool,
     /// Whether an excerpt is kept instead.
     excerpt: bool,
@@ -320,9 +329,9 @@ impl Keeper<'_> {
     /// The member that is open is complete, with or without its bytes.
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let kept = if open.passing && self.choice.pick.may_start(&open.bytes) {
+        let kept = if open.start == Start::Links && self.choice.pick.may_start(&open.bytes) {
             Kept::Nothing
-        } else if open.by_start {
+        } else if open.start != Start::Nothing {
             Kept::Refused
         } else {
             let whole = open.bytes.len() as u64 == open.size;
@@ -394,7 +403,7 @@ impl Keeper<'_> {
     /// Lets the first bytes decide. `false`: it is not wanted.
     fn decide(&mut self) -> Result<bool, TarError> {
         let Some(open) = &self.open else { return Ok(false) };
-        if open.passing {
+        if open.start == Start::Links {
             return Ok(false);
         }
         let picked =
@@ -408,7 +417,7 @@ impl Keeper<'_> {
         let keep = self.want(size, excerpt)?;
         if let Some(open) = &mut self.open {
             open.excerpt = excerpt;
-            open.by_start = false;
+            open.start = Start::Nothing;
             open.linked = !picked;
             open.keep = keep;
         }
@@ -431,10 +440,14 @@ impl Members for Keeper<'_> {
         let path = String::from_utf8_lossy(member.path);
         let wish = self.choice.pick.wants(&path, member.size, member.mode);
         let linked = self.choice.linked.contains(&self.list.count);
-        let passing = wish == Wish::No && !linked;
-        let by_start = wish == Wish::ByStart || passing;
+        let start = match wish {
+            Wish::No if !linked => Start::Links,
+            Wish::ByStart => Start::Wish,
+            Wish::No | Wish::Yes => Start::Nothing,
+        };
         let excerpt = wish == Wish::Yes && self.choice.pick.excerpts(&path, &[]);
-        let keep = if by_start { PICK_START } else { self.want(member.size, excerpt)? };
+        let keep =
+            if start == Start::Nothing { self.want(member.size, excerpt)? } else { PICK_START };
         let ahead = usize::try_from(member.size).unwrap_or(usize::MAX).min(keep).min(1 << 20);
         self.open = Some(OpenFile {
             path: member.path.to_vec(),
@@ -442,8 +455,7 @@ impl Members for Keeper<'_> {
             size: member.size,
             bytes: Vec::with_capacity(ahead),
             keep,
-            by_start,
-            passing,
+            start,
             linked: linked && wish != Wish::Yes,
             excerpt,
         });
@@ -457,7 +469,7 @@ impl Members for Keeper<'_> {
             let (taken, rest) = bytes.split_at(room.min(bytes.len()));
             open.bytes.extend_from_slice(taken);
             bytes = rest;
-            if open.by_start && open.bytes.len() >= open.keep {
+            if open.start != Start::Nothing && open.bytes.len() >= open.keep {
                 if !self.decide()? {
                     return Ok(false);
                 }
@@ -468,7 +480,7 @@ impl Members for Keeper<'_> {
     }
 
     fn end(&mut self) -> Result<(), TarError> {
-        if self.open.as_ref().is_some_and(|open| open.by_start) {
+        if self.open.as_ref().is_some_and(|open| open.start != Start::Nothing) {
             self.decide()?;
         }
         Ok(())

@@ -296,12 +296,12 @@ impl Tree {
 
     /// A file's text: UTF-8, a byte order mark dropped.
     pub fn read_text(&self, entry: &Entry) -> Result<String, ReadError> {
+        const MARK: char = '\u{feff}';
         let fault = |bytes: &[u8], error: std::str::Utf8Error| {
             let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
             let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
             ReadError::Encoding { line: u32::try_from(line).unwrap_or(u32::MAX) }
         };
-        const MARK: char = '\u{feff}';
         match self.contents(entry)? {
             Cow::Borrowed(bytes) => {
                 let text = std::str::from_utf8(bytes).map_err(|error| fault(bytes, error))?;
