@@ -20,7 +20,6 @@ fn written(inventory: &Inventory) {
         target: &target,
         inventory,
         created: jiff::Timestamp::UNIX_EPOCH,
-        operating_system: None,
         parts: &[],
     };
     for format in SbomFormat::ALL {
