@@ -420,6 +420,8 @@ impl Keeper<'_> {
             open.start = Start::Nothing;
             open.linked = !picked;
             open.keep = keep;
+            // Growing by doubling would leave holes behind; what is reserved and never filled costs nothing.
+            open.bytes.reserve_exact(keep.saturating_sub(open.bytes.len()));
         }
         Ok(true)
     }
