@@ -1,6 +1,7 @@
 //! Private keys: made, read, used. Their bytes are wiped, and nothing shows them.
 
 use aws_lc_rs::{
+    digest::{Digest, SHA256, SHA384, digest},
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
     error::Unspecified,
     rand::SystemRandom,
@@ -17,6 +18,7 @@ use crate::{
     key::{self, KeyKind, PublicKey},
     pem,
     reason::{Reason, Refusal, refuse, shown},
+    scheme::Scheme,
     signer::Signer,
 };
 
@@ -24,6 +26,7 @@ use crate::{
 pub struct PrivateKey {
     pair: Pair,
     public: PublicKey,
+    scheme: Scheme,
 }
 
 enum Pair {
@@ -115,6 +118,16 @@ impl PrivateKey {
         Self::of(pair)
     }
 
+    /// The same key, signing over SHA-256 if it is on P-384: cosign 2.5 and 3.1 verify by such a key over SHA-256 alone,
+    /// though 3.1 signs over SHA-384.
+    #[must_use]
+    pub fn over_sha256(mut self) -> Self {
+        if self.scheme == Scheme::EcdsaP384Sha384 {
+            self.scheme = Scheme::EcdsaP384Sha256;
+        }
+        self
+    }
+
     /// The DER of PKCS#8, wiped when dropped.
     pub(crate) fn pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let failed = |Unspecified| Refusal::new(Reason::Signing, "a private key: not written");
@@ -136,7 +149,7 @@ impl PrivateKey {
         };
         let spki = spki.map_err(|Unspecified| malformed(NotDer))?;
         let public = PublicKey::from_spki(spki.as_ref())?;
-        Ok(Self { pair, public })
+        Ok(Self { pair, scheme: Scheme::of(public.kind()), public })
     }
 }
 
@@ -145,9 +158,22 @@ impl Signer for PrivateKey {
         &self.public
     }
 
+    fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Refusal> {
         let failed = |Unspecified| Refusal::new(Reason::Signing, "the key does not sign");
         match &self.pair {
+            Pair::Ecdsa(pair) if self.scheme == Scheme::EcdsaP384Sha256 => {
+                // ECDSA takes a digest as a number (FIPS 186-5 §6.4.1). One of 256 bits is the same number with zeros before
+                // it, as long as the digest that the library expects with this curve.
+                let mut padded = [0; 48];
+                let (_, end) = padded.split_at_mut(16);
+                end.copy_from_slice(digest(&SHA256, message).as_ref());
+                let digest = Digest::import_less_safe(&padded, &SHA384).map_err(failed)?;
+                Ok(pair.sign_digest(&digest).map_err(failed)?.as_ref().to_vec())
+            }
             Pair::Ecdsa(pair) => {
                 let signature = pair.sign(&SystemRandom::new(), message).map_err(failed)?;
                 Ok(signature.as_ref().to_vec())

@@ -117,6 +117,17 @@ fn a_key_survives_its_file_and_is_not_shown() {
 }
 
 #[test]
+fn a_key_on_p384_signs_over_sha256_where_it_is_told_to() {
+    let key = PrivateKey::generate(KeyKind::EcdsaP384).unwrap().over_sha256();
+    let signature = sign(&key, b"message").unwrap();
+    let verify = |hashes| verify(key.public_key(), b"message", &signature, hashes);
+    assert_eq!(verify(Hashes::AlsoSha256), Ok(Scheme::EcdsaP384Sha256));
+    assert_eq!(verify(Hashes::Own).unwrap_err().reason, Reason::SignatureHash);
+    let key = PrivateKey::generate(KeyKind::Ed25519).unwrap().over_sha256();
+    assert_eq!(key.scheme(), Scheme::Ed25519);
+}
+
+#[test]
 fn what_is_no_key_has_its_own_reason() {
     let import = |text: &[u8]| PrivateKey::import(text).unwrap_err().reason;
     assert_eq!(import(private!("p224-sec1.pem")), Reason::KeyCurve);

@@ -11,7 +11,12 @@ pub trait Signer: Send + Sync {
     /// The key that its signatures verify with.
     fn public_key(&self) -> &PublicKey;
 
-    /// Signs a message, by the [`Scheme`] of its key. A service that wants a digest makes it of the message.
+    /// How it signs.
+    fn scheme(&self) -> Scheme {
+        Scheme::of(self.public_key().kind())
+    }
+
+    /// Signs a message, by its scheme. A service that wants a digest makes it of the message.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Refusal>;
 
     /// The DER of the signer's certificate, if it signs as somebody and not as a key.
@@ -23,9 +28,8 @@ pub trait Signer: Send + Sync {
 /// Signs, and verifies what came back: a signature that a faulty machine or service made is never given out.
 pub fn sign(signer: &dyn Signer, message: &[u8]) -> Result<Vec<u8>, Refusal> {
     let signature = signer.sign(message)?;
-    let key = signer.public_key();
-    match scheme::verify(key, message, &signature, Hashes::Own) {
-        Ok(made) if made == Scheme::of(key.kind()) => Ok(signature),
+    match scheme::verify(signer.public_key(), message, &signature, Hashes::AlsoSha256) {
+        Ok(made) if made == signer.scheme() => Ok(signature),
         _ => refuse(Reason::Signing, "the signature that was made does not verify"),
     }
 }

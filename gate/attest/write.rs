@@ -15,8 +15,8 @@ use secgate_model::Digest;
 use serde_json::{Map, Value};
 
 use crate::{
-    key::KeyKind,
     reason::{Reason, Refusal},
+    scheme::Scheme,
     signer::{Signer, sign},
 };
 
@@ -76,17 +76,20 @@ pub fn statement_bundle(signer: &dyn Signer, statement: &Statement) -> Result<Ve
 /// A bundle that holds the signature of a file.
 pub fn blob_bundle(signer: &dyn Signer, file: &[u8]) -> Result<Vec<u8>, Refusal> {
     let signature = sign(signer, file)?;
-    // The digest that was signed; none where the key signs the file itself.
+    // The digest that was signed. Ed25519 signs the file itself, but readers want one to find the file by.
     let hint = |algorithm: &str, digest: Hash| MessageDigest {
         algorithm: Some(algorithm.to_owned()),
         digest: Some(Base64Text::of(digest.as_ref())),
     };
-    let message_digest = match signer.public_key().kind() {
-        KeyKind::EcdsaP256 | KeyKind::Rsa(_) => Some(hint("SHA2_256", digest(&SHA256, file))),
-        KeyKind::EcdsaP384 => Some(hint("SHA2_384", digest(&SHA384, file))),
-        KeyKind::Ed25519 => None,
+    let message_digest = match signer.scheme() {
+        Scheme::EcdsaP384Sha384 => hint("SHA2_384", digest(&SHA384, file)),
+        Scheme::EcdsaP256Sha256
+        | Scheme::EcdsaP384Sha256
+        | Scheme::RsaPkcs1Sha256
+        | Scheme::Ed25519 => hint("SHA2_256", digest(&SHA256, file)),
     };
-    let message = MessageSignature { message_digest, signature: Base64Text::of(&signature) };
+    let signature = Base64Text::of(&signature);
+    let message = MessageSignature { message_digest: Some(message_digest), signature };
     bundle(signer, Some(message), None)
 }
 
