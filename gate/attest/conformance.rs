@@ -233,9 +233,12 @@ fn by_key_alone(parsed: &Parsed, subject: Subject<'_>, key: &PublicKey) -> Resul
             .map_err(|_| Refusal::new(Reason::DigestMalformed, "the digest of the artifact"))
     };
     let (payload, signature) = match &parsed.content {
-        Content::Message { signature } => {
+        Content::Message { signature, hint } => {
             match subject {
-                Subject::Bytes(bytes) => scheme::verify(key, bytes, signature, Hashes::Own)?,
+                Subject::Bytes(bytes) => {
+                    hint.as_ref().map_or(Ok(()), |hint| hint.check(bytes))?;
+                    scheme::verify(key, bytes, signature, Hashes::Own)?
+                }
                 Subject::Digest(digest) => {
                     let hash = payload::hex(digest.hex()).unwrap_or_default();
                     scheme::verify_digest(key, &hash, signature)?
