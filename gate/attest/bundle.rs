@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use aws_lc_rs::digest::{Algorithm, SHA256, SHA384, SHA512, digest};
 use secgate_formats::{
     base64_text::Base64Text,
-    sigstore_bundle::{Bundle, Int64, LogEntry, MEDIA_TYPES},
+    sigstore_bundle::{Bundle, Int64, LogEntry, MEDIA_TYPES, MessageDigest, MessageSignature},
     strict_json::{self, JsonFault},
 };
 
@@ -21,9 +22,44 @@ const ENTRIES: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Content {
     /// An artifact's bytes, which are not in the bundle.
-    Message { signature: Vec<u8> },
+    Message { signature: Vec<u8>, hint: Option<Hint> },
     /// A payload in a DSSE envelope.
     Envelope { payload_type: String, payload: Vec<u8>, signature: Vec<u8> },
+}
+
+/// A digest of the artifact, which is not signed: all it can do is to contradict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hint {
+    algorithm: &'static Algorithm,
+    digest: Vec<u8>,
+}
+
+impl Hint {
+    fn of(message: &MessageSignature) -> Result<Option<Self>, Refusal> {
+        let Some(MessageDigest { algorithm: Some(algorithm), digest: Some(digest) }) =
+            &message.message_digest
+        else {
+            return Ok(None);
+        };
+        let algorithm = match algorithm.as_str() {
+            "SHA2_256" => &SHA256,
+            "SHA2_384" => &SHA384,
+            "SHA2_512" => &SHA512,
+            other => {
+                let detail = format!("a digest by `{}`", shown(other));
+                return refuse(Reason::Unsupported, detail);
+            }
+        };
+        Ok(Some(Self { algorithm, digest: bytes(digest, "digest")? }))
+    }
+
+    /// The artifact must not contradict it.
+    pub(crate) fn check(&self, artifact: &[u8]) -> Result<(), Refusal> {
+        if digest(self.algorithm, artifact).as_ref() == self.digest {
+            return Ok(());
+        }
+        refuse(Reason::SubjectMismatch, "the bundle names the digest of another file")
+    }
 }
 
 /// How it was signed.
@@ -81,7 +117,8 @@ fn bytes(text: &Base64Text, what: &str) -> Result<Vec<u8>, Refusal> {
 fn content(bundle: &Bundle) -> Result<Content, Refusal> {
     match (&bundle.message_signature, &bundle.dsse_envelope) {
         (Some(message), None) => {
-            Ok(Content::Message { signature: bytes(&message.signature, "signature")? })
+            let signature = bytes(&message.signature, "signature")?;
+            Ok(Content::Message { signature, hint: Hint::of(message)? })
         }
         (None, Some(envelope)) => {
             let [signature] = envelope.signatures.as_slice() else {

@@ -5,15 +5,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use secgate_formats::dsse;
 use secgate_model::Digest;
 
 use crate::{
-    bundle::{self, Content, Material},
+    bundle::{self, Content, Material, Parsed},
     certificate,
     evidence::{Evidence, Proofs, Signed, Subject},
     key::PublicKey,
     payload,
     reason::{Reason, Refusal, refuse, shown},
+    scheme::{self, Hashes},
     sigstore::{Instance, TrustRoot},
     verify::same,
 };
@@ -185,10 +187,16 @@ fn verify_bundle(
     subject: Subject<'_>,
     key: Option<&PublicKey>,
     ask: &Verify,
-    evidence: &dyn Evidence,
+    evidence: &TrustRoot,
 ) -> Result<Signed, Refusal> {
     let parsed = bundle::read(bundle, bundle::ATTESTATION_LIMIT)?;
     let signed = match (&parsed.material, key) {
+        // The protocol has no option for it: a root without logs says that none is asked for.
+        (Material::Key { .. }, Some(key))
+            if !evidence.names_logs() && parsed.entries.is_empty() && parsed.timestamps == 0 =>
+        {
+            by_key_alone(&parsed, subject, key)?
+        }
         (Material::Key { .. }, Some(key)) => evidence.by_key(bundle, subject, key, true)?,
         (Material::Certificates(chain), None) => {
             certificate::check(chain)?;
@@ -214,6 +222,50 @@ fn verify_bundle(
         return refuse(Reason::Issuer, format!("vouched for by `{found}`"));
     }
     Ok(signed)
+}
+
+/// Verifies what a key signed where nothing else vouches for it.
+fn by_key_alone(parsed: &Parsed, subject: Subject<'_>, key: &PublicKey) -> Result<Signed, Refusal> {
+    let of = |bytes: &[u8]| {
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+        <[u8; 32]>::try_from(hash.as_ref())
+            .map(|hash| Digest::sha256(&hash))
+            .map_err(|_| Refusal::new(Reason::DigestMalformed, "the digest of the artifact"))
+    };
+    let (payload, signature) = match &parsed.content {
+        Content::Message { signature, hint } => {
+            match subject {
+                Subject::Bytes(bytes) => {
+                    hint.as_ref().map_or(Ok(()), |hint| hint.check(bytes))?;
+                    scheme::verify(key, bytes, signature, Hashes::Own)?
+                }
+                Subject::Digest(digest) => {
+                    let hash = payload::hex(digest.hex()).unwrap_or_default();
+                    scheme::verify_digest(key, &hash, signature)?
+                }
+            };
+            (None, signature)
+        }
+        Content::Envelope { payload_type, payload, signature } => {
+            let message = dsse::pae(payload_type, payload);
+            scheme::verify(key, &message, signature, Hashes::Own)?;
+            let statement = payload::read_statement(payload_type, payload)?;
+            match subject {
+                Subject::Bytes(bytes) => payload::check_subject(&statement, &of(bytes)?)?,
+                Subject::Digest(digest) => payload::check_subject(&statement, digest)?,
+            }
+            (Some((payload_type.clone(), payload.clone())), signature)
+        }
+    };
+    Ok(Signed {
+        payload,
+        signature: signature.clone(),
+        holder: None,
+        issuer: None,
+        certificate_transparency: false,
+        log: false,
+        times: Vec::new(),
+    })
 }
 
 #[cfg(test)]
@@ -281,8 +333,8 @@ mod tests {
         let key = PrivateKey::generate(KeyKind::EcdsaP256).unwrap();
         let bytes = |value: &Value| value.to_string().into_bytes();
         let digest: Digest = format!("sha256:{}", hex(&sha256(b"file"))).parse().unwrap();
-        let statement = write::statement(Some("a"), &digest, "https://x.example/y", Value::Null);
-        let statement = serde_json::to_vec(&statement).unwrap();
+        let claim = write::statement(Some("a"), &digest, "https://x.example/y", Value::Null);
+        let statement = serde_json::to_vec(&claim).unwrap();
         let files = Files(BTreeMap::from([
             ("root", bytes(&world.root())),
             ("a", b"file".to_vec()),
@@ -292,6 +344,12 @@ mod tests {
             ("keyed", bytes(&world.sign_statement_by_key(&key, &statement))),
             ("key", key.public_key().to_pem().into_bytes()),
             ("bare", write::blob_bundle(&key, b"file").unwrap()),
+            ("bare-dsse", write::statement_bundle(&key, &claim).unwrap()),
+            (
+                "empty",
+                br#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#
+                    .to_vec(),
+            ),
         ]));
         let who = format!("--certificate-identity {HOLDER} --certificate-oidc-issuer {ISSUER}");
         for bundle in ["message", "dsse"] {
@@ -317,5 +375,14 @@ mod tests {
         // The suite's client takes nothing that is not logged.
         let line = "verify-bundle --bundle bare --key key --trusted-root root a";
         assert!(files.verify(line).is_some());
+        // But for a root that names no log.
+        for bundle in ["bare", "bare-dsse"] {
+            let line = format!("verify-bundle --bundle {bundle} --key key --trusted-root empty");
+            assert_eq!(files.verify(&format!("{line} a")), None);
+            assert_eq!(files.verify(&format!("{line} {digest}")), None);
+            assert!(files.verify(&format!("{line} other")).is_some());
+            let other = format!("sha256:{}", hex(&sha256(b"other")));
+            assert!(files.verify(&format!("{line} {other}")).is_some());
+        }
     }
 }

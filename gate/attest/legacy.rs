@@ -147,7 +147,7 @@ fn check_promise(
     if at > now {
         return refuse(Reason::LogTime, format!("logged at {at}, which is to come"));
     }
-    let id = hex(log_id).ok_or_else(malformed)?;
+    let id = payload::hex(log_id).ok_or_else(malformed)?;
     let key = match evidence.log_key(&id, at) {
         LogKey::Trusted(key) => key,
         LogKey::OutsideItsTime => {
@@ -162,16 +162,6 @@ fn check_promise(
     scheme::verify(&key, &message, &promise, Hashes::Own).map(|_| ()).map_err(|refusal| {
         Refusal::new(Reason::LogPromise, format!("the log's promise: {}", refusal.detail))
     })
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-        return None;
-    }
-    text.as_bytes()
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).ok().and_then(|p| u8::from_str_radix(p, 16).ok()))
-        .collect()
 }
 
 /// `hashedrekord` 0.0.1 of Rekor (`pkg/types/hashedrekord/v0.0.1`, the schema).
@@ -229,7 +219,9 @@ fn check_entry(
         return Err(malformed("of a kind that is not read".to_owned()));
     }
     let Hash { algorithm, value } = &body.spec.data.hash;
-    if algorithm != "sha256" || hex(value).as_deref() != Some(digest(&SHA256, payload).as_ref()) {
+    if algorithm != "sha256"
+        || payload::hex(value).as_deref() != Some(digest(&SHA256, payload).as_ref())
+    {
         return refuse(Reason::LogEntryMismatch, "the log entry is about another payload");
     }
     if body.spec.signature.content.bytes().as_deref() != Ok(signature) {

@@ -84,6 +84,17 @@ fn check_hex(text: &str) -> Result<(), Refusal> {
     refuse(Reason::DigestMalformed, format!("`{}` is no SHA-256 digest", shown(text)))
 }
 
+/// The bytes of 64 lower-case hexadecimal digits.
+pub(crate) fn hex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+        return None;
+    }
+    text.as_bytes()
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).ok().and_then(|p| u8::from_str_radix(p, 16).ok()))
+        .collect()
+}
+
 /// The statement must be a signature and nothing else.
 pub(crate) fn check_signature_kind(statement: &Statement) -> Result<(), Refusal> {
     if statement.predicate_type == in_toto::SIGNATURE {

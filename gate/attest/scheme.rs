@@ -1,6 +1,9 @@
 //! How a signature is made: key and hash. Verification is strict about encodings, so that a signature has one form.
 
-use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::{
+    digest::{Digest, SHA256},
+    signature::{self, UnparsedPublicKey, VerificationAlgorithm},
+};
 
 use crate::{
     der::{self, Der, NotDer},
@@ -109,6 +112,29 @@ pub fn verify(
     refuse(
         Reason::SignatureInvalid,
         format!("the signature does not verify with the key {}", key.fingerprint()),
+    )
+}
+
+/// The same where only the SHA-256 digest of the message is at hand, which schemes over another hash cannot do with.
+pub fn verify_digest(key: &PublicKey, sha256: &[u8], signature: &[u8]) -> Result<Scheme, Refusal> {
+    let own = Scheme::of(key.kind());
+    if !matches!(own, Scheme::EcdsaP256Sha256 | Scheme::RsaPkcs1Sha256) {
+        let detail = format!("a signature by a key of {} needs the file itself", key.kind());
+        return refuse(Reason::Unsupported, detail);
+    }
+    if let Some(length) = own.number_length() {
+        check_ecdsa(signature, length)?;
+    }
+    let public = UnparsedPublicKey::new(own.algorithm(), key.raw());
+    let holds = Digest::import_less_safe(sha256, &SHA256)
+        .is_ok_and(|digest| public.verify_digest(&digest, signature).is_ok());
+    if holds {
+        return Ok(own);
+    }
+    let fingerprint = key.fingerprint();
+    refuse(
+        Reason::SignatureInvalid,
+        format!("the signature does not verify with the key {fingerprint}"),
     )
 }
 

@@ -76,6 +76,11 @@ impl TrustRoot {
         Self::of(&root)
     }
 
+    /// Whether it names a log whose entries could be required.
+    pub fn names_logs(&self) -> bool {
+        !self.logs.is_empty()
+    }
+
     fn of(root: &TrustedRoot) -> Result<Self, Refusal> {
         let logs = root.tlogs.iter().map(|log| Log {
             id: log.log_id.key_id.as_bytes().to_vec(),

@@ -159,7 +159,11 @@ pub fn by_key(bundle: &[u8], wanted: Wanted<'_>, by: &ByKey<'_>) -> Report {
         checks.passed(Name::Material, "a key");
         let pae;
         let (message, signature) = match (&parsed.content, wanted) {
-            (Content::Message { signature }, Wanted::Blob(bytes)) => (bytes, signature),
+            (Content::Message { signature, hint }, Wanted::Blob(bytes)) => {
+                let same = hint.as_ref().map_or(Ok(()), |hint| hint.check(bytes));
+                checks.hold(Name::Subject, same)?;
+                (bytes, signature)
+            }
             (Content::Envelope { payload_type, payload, signature }, wanted)
                 if !matches!(wanted, Wanted::Blob(_)) =>
             {
@@ -408,7 +412,7 @@ fn proved(parsed: &Parsed) -> Result<(), Refusal> {
 /// The evidence must have verified the very bytes that are used here.
 pub(crate) fn same(parsed: &Parsed, signed: Signed) -> Result<Signed, Refusal> {
     let same = match &parsed.content {
-        Content::Message { signature } => {
+        Content::Message { signature, .. } => {
             signed.payload.is_none() && *signature == signed.signature
         }
         Content::Envelope { payload_type, payload, signature } => {

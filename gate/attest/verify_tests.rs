@@ -75,6 +75,11 @@ fn a_key_signs_an_image_in_both_forms() {
         let file = write::blob_bundle(&key, b"file").unwrap();
         assert!(by_key(&file, Wanted::Blob(b"file"), &by).result.is_ok());
         let refusal = by_key(&file, Wanted::Blob(b"filf"), &by).result.unwrap_err();
+        assert_eq!(refusal.reason, Reason::SubjectMismatch);
+        let mut other: Value = serde_json::from_slice(&file).unwrap();
+        other["messageSignature"].as_object_mut().unwrap().remove("messageDigest");
+        assert!(by_key(&bytes(&other), Wanted::Blob(b"file"), &by).result.is_ok());
+        let refusal = by_key(&bytes(&other), Wanted::Blob(b"filf"), &by).result.unwrap_err();
         assert_eq!(refusal.reason, Reason::SignatureInvalid);
         let refusal = by_key(&file, Wanted::Signature(&image()), &by).result.unwrap_err();
         assert_eq!(refusal.reason, Reason::BundleContent);
