@@ -8,6 +8,8 @@
 extern crate self as secgate_attest;
 
 #[cfg(test)]
+mod attack_holder_tests;
+#[cfg(test)]
 mod attack_tests;
 mod bundle;
 mod certificate;

@@ -1,6 +1,7 @@
 //! The `secgate` binary: what was typed, what it means, which crates do it. No logic of its own.
 
 mod args;
+mod args_sbom;
 mod baseline;
 mod cmd;
 mod committed;

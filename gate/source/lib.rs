@@ -23,6 +23,8 @@ mod image_base;
 mod image_bodies;
 mod image_document;
 mod image_error;
+#[cfg(test)]
+mod image_link_tests;
 mod image_load;
 mod image_plan;
 #[cfg(test)]

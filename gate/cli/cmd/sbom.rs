@@ -5,7 +5,7 @@ use secgate_model::{Inventory, Target};
 use secgate_source::Reference;
 
 use crate::{
-    args::{SbomArgs, SbomCommand},
+    args_sbom::{SbomArgs, SbomCommand},
     cmd::image::inventories,
     config::Config,
     environment,

@@ -5,7 +5,7 @@ use secgate_model::{Target, TargetKind};
 use secgate_report::{sbom_diff_json, sbom_diff_markdown, sbom_diff_text};
 
 use crate::{
-    args::{DiffFormat, SbomDiffArgs, SbomMergeArgs},
+    args_sbom::{DiffFormat, SbomDiffArgs, SbomMergeArgs},
     environment,
     exit::{ERROR, FAIL, Failure, Outcome, PASS, tell_gaps},
     judge::{show, write_whole},
