@@ -1,5 +1,6 @@
 //! Under which names and versions a distribution's advisories speak about an installed package.
 
+use secgate_formats::rpm::source_package;
 use secgate_model::{Package, Purl};
 
 /// What is looked up for one package.
@@ -129,10 +130,7 @@ fn source(package: &Package) -> Option<(String, String)> {
     }
     let upstream = package.purl.qualifier("upstream")?.trim();
     if upstream.ends_with(".rpm") {
-        let stem = [".src.rpm", ".nosrc.rpm"].iter().find_map(|end| upstream.strip_suffix(end))?;
-        let (rest, release) = stem.rsplit_once('-')?;
-        let (name, version) = rest.rsplit_once('-')?;
-        return Some((name.to_owned(), format!("{version}-{release}")));
+        return source_package(upstream);
     }
     let (name, version) = upstream.split_once('@').unwrap_or((upstream, ""));
     (!name.is_empty()).then(|| (name.to_owned(), version.to_owned()))

@@ -3,9 +3,10 @@
 
 use std::{
     io,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
+use secgate_policy::tidy_path;
 use secgate_source::{Limits, Tree, open_revision};
 
 use crate::{
@@ -124,7 +125,7 @@ impl Committed {
     /// The path relative to the top of the work tree, where it lies in it. Git's own folder is no part of it.
     fn inside(&self, path: &Path) -> Option<String> {
         let absolute = Path::new(".").canonicalize().ok()?.join(path);
-        let plain = tidy(&absolute);
+        let plain = tidy_path(&absolute);
         // A path that leads here by a link is one of here.
         let resolved = absolute.canonicalize().ok();
         let below = plain
@@ -140,18 +141,3 @@ impl Committed {
 }
 
 const COMMIT_IT: &str = "commit it, or keep it outside the repository and name it with --config, --policy, --waivers or --vex";
-
-/// Takes `.` and `..` out of an absolute path by its text alone.
-pub(crate) fn tidy(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                out.pop();
-            }
-            part => out.push(part),
-        }
-    }
-    out
-}

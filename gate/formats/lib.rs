@@ -10,6 +10,7 @@ pub mod junit;
 pub mod oci;
 pub mod osv;
 pub mod report;
+pub mod rpm;
 pub mod sarif;
 pub mod sbom_diff;
 pub mod sigstore_bundle;

@@ -60,7 +60,7 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use evaluate::{Inputs, evaluate, is_waived};
 pub use evidence::{CLOCK_SKEW, judge_data};
 pub use explain::{FindingExplanation, RuleExplanation, check, explain, explain_finding};
-pub use load::{ReadFile, load_policy};
+pub use load::{ReadFile, load_policy, tidy_path};
 pub use plan::after_plan;
 pub use policy::{Origin, Policy};
 pub use policy_test::{PolicyTests, TestReport, TestResult, Uncovered, run_policy_tests};

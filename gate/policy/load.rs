@@ -149,23 +149,22 @@ pub(crate) fn resolve(file: &str, target: &str, at: Place, sink: &mut Sink<'_>) 
         return None;
     }
     let folder = Path::new(file).parent().unwrap_or(Path::new(""));
-    Some(tidy(&folder.join(target)).to_string_lossy().into_owned())
+    Some(tidy_path(&folder.join(target)).to_string_lossy().into_owned())
 }
 
-/// Takes `.` and `..` out of a path by its text alone.
-fn tidy(path: &Path) -> PathBuf {
+/// Takes `.` and `..` out of a path by its text alone. Above the root is the root.
+pub fn tidy_path(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         match part {
             Component::CurDir => {}
-            Component::ParentDir => {
-                let inside = matches!(out.components().next_back(), Some(Component::Normal(_)));
-                if inside {
+            Component::ParentDir => match out.components().next_back() {
+                Some(Component::Normal(_)) => {
                     out.pop();
-                } else {
-                    out.push("..");
                 }
-            }
+                Some(Component::RootDir) => {}
+                _ => out.push(".."),
+            },
             part => out.push(part),
         }
     }

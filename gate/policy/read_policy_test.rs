@@ -469,14 +469,8 @@ fn outcome(node: &Node, now: Timestamp, stage: &Stage, sink: &mut Sink<'_>) -> O
         };
         outcome.problems = texts(node, "gaps", sink).into_iter().map(gap).collect();
     }
-    for field in [
-        "advisories_age",
-        "epss_age",
-        "kev_age",
-        "advisories_at_source",
-        "epss_at_source",
-        "kev_at_source",
-    ] {
+    let is_age = |field: &&&str| field.ends_with("_age") || field.ends_with("_at_source");
+    for field in OUTCOME_FIELDS.iter().filter(is_age) {
         let Some(node) = map.get(field) else { continue };
         let at = if node.text() == Some("unknown") {
             None
@@ -484,7 +478,7 @@ fn outcome(node: &Node, now: Timestamp, stage: &Stage, sink: &mut Sink<'_>) -> O
             read_duration(node, field, sink).map(|age| crate::values::add(now, -age))
         };
         if let Some(data) = &mut outcome.advisories {
-            match field {
+            match *field {
                 "advisories_age" => data.published = at,
                 "epss_age" => data.epss = at,
                 "kev_age" => data.kev = at,

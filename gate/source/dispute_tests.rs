@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     ImageError, PickAll, Skipped, Wanted,
-    merge_tests::{Step, layers, tar, tars},
+    merge_tests::{At, Step, layers, real_path, tar, tars},
     open_image,
     testing::{Tar, one_image, options},
 };
@@ -133,38 +133,15 @@ fn join(folder: &str, name: &str) -> String {
 impl Upper {
     /// The folder at a path, links of this layer followed, folders made where there are none. `None`: the engine refuses.
     fn folder(&mut self, path: &str) -> Option<String> {
-        let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-        let (mut place, mut hops) = (Vec::<String>::new(), 0);
-        while let Some(part) = todo.pop() {
-            match part.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    place.pop();
-                    continue;
-                }
-                _ => place.push(part),
+        real_path(path, |here| match self.things.get(here) {
+            Some(Thing::Folder) => At::Folder,
+            Some(Thing::Link(target)) => At::Link(target.clone()),
+            Some(Thing::File(_) | Thing::Whiteout) => At::Other,
+            None => {
+                self.things.insert(here.to_owned(), Thing::Folder);
+                At::Folder
             }
-            let here = place.join("/");
-            match self.things.get(&here) {
-                Some(Thing::Folder) => {}
-                Some(Thing::Link(target)) => {
-                    hops += 1;
-                    if hops > 40 {
-                        return None;
-                    }
-                    place.pop();
-                    if target.starts_with('/') {
-                        place.clear();
-                    }
-                    todo.extend(target.split('/').rev().map(str::to_owned));
-                }
-                Some(Thing::File(_) | Thing::Whiteout) => return None,
-                None => {
-                    self.things.insert(here, Thing::Folder);
-                }
-            }
-        }
-        Some(place.join("/"))
+        })
     }
 
     fn remove(&mut self, path: &str) {

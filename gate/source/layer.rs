@@ -329,23 +329,23 @@ impl Keeper<'_> {
     /// The member that is open is complete, with or without its bytes.
     fn close(&mut self) {
         let Some(open) = self.open.take() else { return };
-        let kept = if open.start == Start::Links && self.choice.pick.may_start(&open.bytes) {
-            Kept::Nothing
-        } else if open.start != Start::Nothing {
-            Kept::Refused
-        } else {
-            let whole = open.bytes.len() as u64 == open.size;
-            let at = u32::try_from(self.list.bodies.len()).unwrap_or(u32::MAX);
-            let bytes = if open.excerpt && whole {
-                let path = String::from_utf8_lossy(&open.path);
-                let excerpt = self.choice.pick.excerpt(&path, open.bytes);
-                self.budget.release(open.size.saturating_sub(excerpt.len() as u64));
-                excerpt
-            } else {
-                open.bytes
-            };
-            self.list.bodies.push(Body { bytes: Bytes::from(bytes.into_boxed_slice()), whole });
-            if open.linked { Kept::Linked(at) } else { Kept::Picked(at) }
+        let kept = match open.start {
+            Start::Links if self.choice.pick.may_start(&open.bytes) => Kept::Nothing,
+            Start::Links | Start::Wish => Kept::Refused,
+            Start::Nothing => {
+                let whole = open.bytes.len() as u64 == open.size;
+                let at = u32::try_from(self.list.bodies.len()).unwrap_or(u32::MAX);
+                let bytes = if open.excerpt && whole {
+                    let path = String::from_utf8_lossy(&open.path);
+                    let excerpt = self.choice.pick.excerpt(&path, open.bytes);
+                    self.budget.release(open.size.saturating_sub(excerpt.len() as u64));
+                    excerpt
+                } else {
+                    open.bytes
+                };
+                self.list.bodies.push(Body { bytes: Bytes::from(bytes.into_boxed_slice()), whole });
+                if open.linked { Kept::Linked(at) } else { Kept::Picked(at) }
+            }
         };
         let member = Member {
             path: &open.path,
@@ -420,8 +420,9 @@ impl Keeper<'_> {
             open.start = Start::Nothing;
             open.linked = !picked;
             open.keep = keep;
-            // Growing by doubling would leave holes behind; what is reserved and never filled costs nothing.
-            open.bytes.reserve_exact(keep.saturating_sub(open.bytes.len()));
+            // Growing by doubling would leave holes behind; what is reserved and never filled costs nothing. A size that only
+            // claims to come need not be had: then the body grows with what does come.
+            let _ = open.bytes.try_reserve_exact(keep.saturating_sub(open.bytes.len()));
         }
         Ok(true)
     }

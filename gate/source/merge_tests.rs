@@ -169,6 +169,46 @@ fn hard_links_repeat_files_of_any_layer() {
     refuse(&[base, tar().hardlink("d", "d/f")], &MergeError::NoTarget("d".into(), "d/f".into()));
 }
 
+/// What a model has at a path.
+pub(crate) enum At {
+    Folder,
+    Link(String),
+    /// Nothing that a path could lead through.
+    Other,
+}
+
+/// Where a path leads, links followed inside the root; `None` where it leads nowhere.
+pub(crate) fn real_path(path: &str, mut at: impl FnMut(&str) -> At) -> Option<String> {
+    let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
+    let (mut place, mut hops) = (Vec::<String>::new(), 0);
+    while let Some(part) = todo.pop() {
+        match part.as_str() {
+            "" | "." => continue,
+            ".." => {
+                place.pop();
+                continue;
+            }
+            _ => place.push(part),
+        }
+        match at(&place.join("/")) {
+            At::Folder => {}
+            At::Link(target) => {
+                hops += 1;
+                if hops > 40 {
+                    return None;
+                }
+                place.pop();
+                if target.starts_with('/') {
+                    place.clear();
+                }
+                todo.extend(target.split('/').rev().map(str::to_owned));
+            }
+            At::Other => return None,
+        }
+    }
+    Some(place.join("/"))
+}
+
 /// The reference: a map of whole paths, one member applied after the other, links resolved anew for each.
 #[derive(Default)]
 struct Naive {
@@ -177,38 +217,16 @@ struct Naive {
 
 impl Naive {
     fn real(&mut self, path: &str, make: Option<usize>) -> Option<String> {
-        let mut todo: Vec<String> = path.split('/').rev().map(str::to_owned).collect();
-        let (mut place, mut hops) = (Vec::<String>::new(), 0);
-        while let Some(part) = todo.pop() {
-            match part.as_str() {
-                "" | "." => continue,
-                ".." => {
-                    place.pop();
-                    continue;
-                }
-                _ => place.push(part),
+        real_path(path, |here| match self.things.get(here) {
+            Some((Thing::Folder, _)) => At::Folder,
+            Some((Thing::Link(target), _)) => At::Link(target.clone()),
+            Some((Thing::File(_), _)) => At::Other,
+            None => {
+                let Some(layer) = make else { return At::Other };
+                self.things.insert(here.to_owned(), (Thing::Folder, layer));
+                At::Folder
             }
-            let here = place.join("/");
-            match self.things.get(&here) {
-                Some((Thing::Folder, _)) => {}
-                Some((Thing::Link(target), _)) => {
-                    hops += 1;
-                    if hops > 40 {
-                        return None;
-                    }
-                    place.pop();
-                    if target.starts_with('/') {
-                        place.clear();
-                    }
-                    todo.extend(target.split('/').rev().map(str::to_owned));
-                }
-                Some((Thing::File(_), _)) => return None,
-                None => {
-                    self.things.insert(here, (Thing::Folder, make?));
-                }
-            }
-        }
-        Some(place.join("/"))
+        })
     }
 
     fn below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a String> {

@@ -6,12 +6,13 @@ use std::{
 
 use jiff::Timestamp;
 use secgate_model::Verdict;
+use secgate_policy::tidy_path;
 use secgate_source::repository_top;
 
 use crate::{
     args::{Common, PushScanArgs},
     baseline::is_complete,
-    committed::{Committed, Ruling, tidy},
+    committed::{Committed, Ruling},
     environment,
     exit::{Failure, Outcome, PASS},
     judge::{Case, baseline_of, conclude, judge_stage, policy_for},
@@ -116,7 +117,7 @@ fn folder(settings: &Settings, top: &Path) -> Result<String, Failure> {
         return Ok(String::new());
     }
     // By its text alone: the commit need not be what is checked out.
-    let target = tidy(&Path::new(".").canonicalize()?.join(settings.config.target()));
+    let target = tidy_path(&Path::new(".").canonicalize()?.join(settings.config.target()));
     let below = target.strip_prefix(top).ok().and_then(Path::to_str).ok_or_else(|| {
         Failure::usage(format!(
             "{} judges {}, which is not in this repository",

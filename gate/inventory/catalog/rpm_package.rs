@@ -1,3 +1,5 @@
+use secgate_formats::rpm::{module_stream, source_package};
+
 use super::{os_release::Distribution, system_package, third_party};
 use crate::Catalog;
 
@@ -39,25 +41,16 @@ pub(super) fn push(
     ];
     let identity = ("rpm", package.name, package.version);
     let found = system_package::push(catalog, distribution, identity, line, &qualifiers)?;
-    found.source = source(package.source);
+    found.source = source_package(package.source);
     if !package.license.is_empty() && package.license != "(none)" {
         found.licenses = vec![package.license.chars().take(200).collect()];
     }
     Some(catalog.packages.len() - 1)
 }
 
-/// Name and version of `NAME-VERSION-RELEASE.src.rpm`.
-fn source(file: &str) -> Option<(String, String)> {
-    let stem = file.strip_suffix(".src.rpm").or_else(|| file.strip_suffix(".nosrc.rpm"))?;
-    let (rest, release) = stem.rsplit_once('-')?;
-    let (name, version) = rest.rsplit_once('-')?;
-    (!name.is_empty()).then(|| (name.to_owned(), format!("{version}-{release}")))
-}
-
 /// `NAME:STREAM` of a module's label.
 fn stream(label: &str) -> &str {
-    let end = label.match_indices(':').nth(1).map_or(label.len(), |(at, _)| at);
-    if label == "(none)" { "" } else { label.get(..end).unwrap_or_default() }
+    if label == "(none)" { "" } else { module_stream(label) }
 }
 
 #[cfg(test)]
@@ -68,7 +61,7 @@ mod tests {
     fn parts_of_texts() {
         let check = |file: &str, expected: Option<(&str, &str)>| {
             let expected = expected.map(|(name, version)| (name.to_owned(), version.to_owned()));
-            assert_eq!(source(file), expected, "{file}");
+            assert_eq!(source_package(file), expected, "{file}");
         };
         check("openssl-3.0.7-24.el9.src.rpm", Some(("openssl", "3.0.7-24.el9")));
         check(

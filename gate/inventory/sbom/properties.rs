@@ -4,6 +4,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
+use secgate_formats::rpm::{module_stream, source_package};
 use secgate_model::{Inventory, Location, Package, Purl, Scope, Unknown, UnknownKind};
 
 /// A name and its value.
@@ -384,7 +385,7 @@ impl Told {
         let told = self.source_file.as_deref().filter(|_| purl.kind() == "rpm");
         let upstream = told.filter(|file| file.ends_with(".rpm")).or_else(upstream)?;
         if upstream.ends_with(".rpm") {
-            return source_of_file(upstream);
+            return source_package(upstream);
         }
         Some(match upstream.split_once('@') {
             Some((name, version)) => (name.to_owned(), version.to_owned()),
@@ -398,9 +399,8 @@ impl Told {
         let is_told = ["modularity", "rpmmod", "modularitylabel"]
             .iter()
             .any(|key| purl.qualifier(key).is_some());
-        let end = label.match_indices(':').nth(1).map_or(label.len(), |(at, _)| at);
-        let is_label = |stream: &&str| stream.contains(':') && stream.len() <= MAX_MODULE;
-        label.get(..end).filter(is_label).filter(|_| !is_told)
+        let stream = module_stream(label);
+        (stream.contains(':') && stream.len() <= MAX_MODULE && !is_told).then_some(stream)
     }
 
     /// The gaps that the document tells.
@@ -413,14 +413,6 @@ impl Told {
         })
         .collect()
     }
-}
-
-/// Name and version of `NAME-VERSION-RELEASE.src.rpm`; the source's epoch is not in it.
-fn source_of_file(file: &str) -> Option<(String, String)> {
-    let stem = file.strip_suffix(".src.rpm").or_else(|| file.strip_suffix(".nosrc.rpm"))?;
-    let (rest, release) = stem.rsplit_once('-')?;
-    let (name, version) = rest.rsplit_once('-')?;
-    (!name.is_empty()).then(|| (name.to_owned(), format!("{version}-{release}")))
 }
 
 /// `front` + number + `:` + field.
