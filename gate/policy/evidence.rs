@@ -351,7 +351,8 @@ fn at_source(
         return if max.is_some() { Err(text) } else { Ok(Some(text)) };
     }
     let age = now.duration_since(at).max(SignedDuration::ZERO);
-    let text = format!("the newest {what} at their source are of {at}, {} old", age_words(age));
+    let (day, age_text) = (at.strftime("%Y-%m-%d"), age_words(age));
+    let text = format!("the newest {what} at their source are of {day}, {age_text} old");
     match max {
         Some(max) if age > max => {
             Err(format!("{text}, and the policy allows {}", duration_words(max)))

@@ -241,13 +241,12 @@ fn table(
     {
         match table {
             Some(table) => {
-                writeln!(
-                    out,
-                    "{name:<11} {} CVEs, current at {}, of {}",
-                    table.entries,
-                    age(current.map(Timestamp::as_millisecond)),
-                    age(table.published)
-                )?;
+                let current = current.map_or_else(
+                    || "of unknown age".to_owned(),
+                    |at| format!("current {}", ago(now, at)),
+                );
+                let of = age(table.published);
+                writeln!(out, "{name:<11} {} CVEs, of {of}, {current}", table.entries)?;
             }
             None => writeln!(out, "{name:<11} not there")?,
         }
